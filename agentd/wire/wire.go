@@ -1,0 +1,52 @@
+// Package wire is what agentd, the hub and their clients say to each other: envelopes, operations, error codes, limits
+// and the build version. It holds no I/O: package mux carries these messages over one websocket.
+//
+// docs/protocol.md describes the same for other languages.
+package wire
+
+// Subprotocol is the websocket subprotocol that both sides must agree on. A later, incompatible protocol gets another name; within
+// one name fields and operations are only added.
+const Subprotocol = "agentd.v1"
+
+// VersionHeader is the header of the upgrade request and of its response that carries the sender's build version.
+const VersionHeader = "Agentd-Version"
+
+// Limits on what one side may send to the other. The receiver closes the connection with CloseTooBig or CloseProtocol when one is exceeded,
+// so that no peer can make the other hold more memory than these allow.
+const (
+	// MaxMessage bounds one text message (an envelope), in bytes. Bulk data goes through streams, so an envelope is small; the largest
+	// is a launch with its environment and scripts, which the kernel bounds at 2 MiB for an exec.
+	MaxMessage = 4 << 20
+	// MaxChunk bounds the payload of one binary message (stream bytes).
+	MaxChunk = 32 << 10
+	// MaxRequests bounds the requests in flight on one connection.
+	MaxRequests = 1024
+	// InitialCredit is how many stream bytes either side may send on a new stream before credit arrives. It covers a round trip of
+	// 100 ms at 2.5 MB/s.
+	InitialCredit = 256 << 10
+	// MaxCredit bounds what a receiver may have outstanding on one stream.
+	MaxCredit = 1 << 30
+	// MaxNudge bounds a nudge's text, in bytes.
+	MaxNudge = 8 << 20
+	// MaxKeys bounds the keys of one send-keys.
+	MaxKeys = 1024
+	// MaxMetaKey and MaxMetaValue bound a meta entry, in bytes.
+	MaxMetaKey   = 1 << 10
+	MaxMetaValue = 256 << 10
+)
+
+// Close codes of the websocket beyond those of RFC 6455 (4000–4999 are for applications).
+const (
+	// CloseNormal is RFC 6455's: the peer has no more to say.
+	CloseNormal = 1000
+	// CloseProtocol is RFC 6455's: a message that breaks this protocol.
+	CloseProtocol = 1002
+	// CloseTooBig is RFC 6455's: a message over the limits above.
+	CloseTooBig = 1009
+	// CloseExited: the agent has ended and agentd is leaving. Reconnecting is pointless.
+	CloseExited = 4000
+	// CloseReplaced: another build takes this process's place. Reconnect.
+	CloseReplaced = 4001
+	// CloseShutdown: this process was told to leave. Reconnecting may start or find another.
+	CloseShutdown = 4002
+)
