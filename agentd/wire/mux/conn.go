@@ -1,0 +1,334 @@
+package mux
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/gascity/agentd/agentd/wire"
+)
+
+// writeTimeout bounds the writing of one message. A peer that takes nothing for so long is gone: its kernel buffers are full and its process isn't
+// reading, though it promised never to stop.
+const writeTimeout = 10 * time.Second
+
+// Options set how a connection behaves. The zero value is usable.
+type Options struct {
+	// Ping is how often the peer is asked for a sign of life; after two that stay unanswered the connection is lost. 0 means never: right
+	// for a peer on the same machine, whose end the kernel reports.
+	Ping time.Duration
+	// Logger gets what breaks the protocol. Nil means silence.
+	Logger *slog.Logger
+}
+
+// Conn is one end of a connection. Its methods may be called from several goroutines.
+type Conn struct {
+	ws      *websocket.Conn
+	options Options
+	handler Handler // nil on the client's end
+
+	writing chan struct{} // holds one token: whoever took it may write
+	heard   atomic.Int64  // unix nanoseconds
+
+	mu      sync.Mutex
+	streams map[uint32]*stream
+	nextID  uint32
+
+	closeOnce sync.Once
+	cause     error         // why the connection ended; read after done
+	done      chan struct{} // closed when the connection has ended
+	owned     sync.WaitGroup
+}
+
+// LostError says that the connection ended before an answer came, so whether the request took effect is unknown.
+type LostError struct{ Cause error }
+
+// Error names the cause.
+func (e *LostError) Error() string { return "connection lost: " + e.Cause.Error() }
+
+// Unwrap gives the cause.
+func (e *LostError) Unwrap() error { return e.Cause }
+
+// ErrClosed is the cause of a connection that this side closed.
+var ErrClosed = errors.New("closed")
+
+// CloseCode gives the websocket close code with which the peer ended the connection that err tells of, 0 if it sent none.
+func CloseCode(err error) int {
+	var e *websocket.CloseError
+	if errors.As(err, &e) && e.Code != websocket.CloseAbnormalClosure {
+		return e.Code
+	}
+	return 0
+}
+
+func newConn(ws *websocket.Conn, h Handler, o Options) *Conn {
+	c := &Conn{ws: ws, options: o, handler: h, writing: make(chan struct{}, 1), streams: map[uint32]*stream{}, done: make(chan struct{})}
+	if c.options.Logger == nil {
+		c.options.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.writing <- struct{}{}
+	c.touch()
+	ws.SetReadLimit(wire.MaxMessage)
+	ws.SetPongHandler(func(string) error { c.touch(); return nil })
+	answer := ws.PingHandler()
+	ws.SetPingHandler(func(data string) error { c.touch(); return answer(data) })
+	return c
+}
+
+// Heard is when the peer last gave a sign of life.
+func (c *Conn) Heard() time.Time { return time.Unix(0, c.heard.Load()) }
+
+// Done is closed when the connection has ended.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err says why the connection ended, nil while it hasn't.
+func (c *Conn) Err() error {
+	select {
+	case <-c.done:
+		return &LostError{c.cause}
+	default:
+		return nil
+	}
+}
+
+// Close ends the connection, telling the peer why. On the client's end it waits for the connection's goroutines; on the server's end Serve does.
+func (c *Conn) Close(code int, text string) error {
+	deadline := time.Now().Add(time.Second)
+	err := c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), deadline)
+	c.fail(ErrClosed)
+	if c.handler == nil {
+		c.owned.Wait()
+	}
+	if err != nil && !errors.Is(err, websocket.ErrCloseSent) && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("close connection: %w", err)
+	}
+	return nil
+}
+
+// fail ends the connection for the given reason; only the first counts.
+func (c *Conn) fail(cause error) {
+	c.closeOnce.Do(func() {
+		c.cause = cause
+		close(c.done)
+		c.ws.Close()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, s := range c.streams {
+			s.end(&LostError{cause})
+		}
+	})
+}
+
+// touch notes a sign of life and gives the peer time for the next one.
+func (c *Conn) touch() {
+	now := time.Now()
+	c.heard.Store(now.UnixNano())
+	if c.options.Ping > 0 {
+		// An error here means a closed connection, which the reader sees by itself.
+		_ = c.ws.SetReadDeadline(now.Add(2*c.options.Ping + c.options.Ping/2))
+	}
+}
+
+// ping asks for signs of life until the connection ends.
+func (c *Conn) ping() {
+	tick := time.NewTicker(c.options.Ping)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.done:
+			return
+		case <-tick.C:
+			if err := c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.options.Ping)); err != nil {
+				var timeout net.Error
+				if errors.As(err, &timeout) && timeout.Timeout() {
+					continue // a message is being written; the read deadline judges
+				}
+				c.fail(fmt.Errorf("ping: %w", err))
+				return
+			}
+		}
+	}
+}
+
+// read takes the peer's messages until the connection ends.
+func (c *Conn) read() {
+	for {
+		kind, message, err := c.ws.ReadMessage()
+		if err != nil {
+			if errors.Is(err, websocket.ErrReadLimit) {
+				err = c.violation(wire.CloseTooBig, err)
+			}
+			c.fail(err)
+			return
+		}
+		c.touch()
+		if kind == websocket.BinaryMessage {
+			err = c.takeChunk(message)
+		} else {
+			err = c.takeEnvelope(message)
+		}
+		if err != nil {
+			c.fail(c.violation(wire.CloseProtocol, err))
+			return
+		}
+	}
+}
+
+// violation tells the peer which rule it broke.
+func (c *Conn) violation(code int, err error) error {
+	c.options.Logger.Warn("peer broke the protocol", "error", err)
+	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, err.Error()[:min(len(err.Error()), 120)]), time.Now().Add(time.Second))
+	return fmt.Errorf("peer broke the protocol: %w", err)
+}
+
+func (c *Conn) takeChunk(message []byte) error {
+	id, data, err := wire.DecodeChunk(message)
+	if err != nil {
+		return err
+	}
+	if s := c.stream(id); s != nil {
+		return s.receive(data)
+	}
+	return nil // of an exchange that is over
+}
+
+func (c *Conn) takeEnvelope(message []byte) error {
+	e, err := wire.DecodeEnvelope(message)
+	if err != nil {
+		return err
+	}
+	if e.Kind == wire.KindRequest {
+		return c.takeRequest(e)
+	}
+	s := c.stream(e.ID)
+	if s == nil {
+		return nil // of an exchange that is over
+	}
+	switch e.Kind {
+	case wire.KindCredit:
+		return s.addCredit(e.N)
+	case wire.KindEOF:
+		s.receiveEOF()
+	case wire.KindPush:
+		s.receivePush(e.Body)
+	case wire.KindResult:
+		if c.handler == nil {
+			c.drop(e.ID)
+			s.finish(e.Body, e.Error)
+		}
+	case wire.KindCancel:
+		if c.handler != nil {
+			s.cancel()
+		}
+	}
+	return nil
+}
+
+func (c *Conn) stream(id uint32) *stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.streams[id]
+}
+
+// add registers a stream under id, unless the connection has ended.
+func (c *Conn) add(id uint32, s *stream) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-c.done:
+		return &LostError{c.cause}
+	default:
+	}
+	c.streams[id] = s
+	return nil
+}
+
+func (c *Conn) drop(id uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.streams, id)
+}
+
+// send writes an envelope. A ctx that ends while another message is being written gives its error, and nothing is sent.
+func (c *Conn) send(ctx context.Context, e *wire.Envelope) error {
+	b, err := e.Encode()
+	if err != nil {
+		return err
+	}
+	return c.write(ctx, websocket.TextMessage, b)
+}
+
+func (c *Conn) write(ctx context.Context, kind int, message []byte) error {
+	select {
+	case <-c.writing:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.done:
+		return &LostError{c.cause}
+	}
+	defer func() { c.writing <- struct{}{} }()
+	_ = c.ws.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err := c.ws.WriteMessage(kind, message); err != nil {
+		// A message cut short can't be taken back: the connection is of no more use. Should the peer have sent the reason for its
+		// leaving, the reader finds it first.
+		err = c.reasonOr(err)
+		c.fail(err)
+		return &LostError{err}
+	}
+	return nil
+}
+
+// reasonOr waits a moment for the reader to find the peer's close message, which tells more than a failed write does.
+func (c *Conn) reasonOr(err error) error {
+	t := time.NewTimer(100 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-c.done:
+		return c.cause
+	case <-t.C:
+		return err
+	}
+}
+
+// rawBody marshals a body, passing raw JSON through.
+func rawBody(v any) (json.RawMessage, error) {
+	switch b := v.(type) {
+	case nil:
+		return nil, nil
+	case json.RawMessage:
+		return b, nil
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode body: %w", err)
+	}
+	return b, nil
+}
+
+func decodeBody(raw json.RawMessage, v any) error {
+	if v == nil || len(raw) == 0 {
+		return nil
+	}
+	if r, ok := v.(*json.RawMessage); ok {
+		*r = raw
+		return nil
+	}
+	return json.Unmarshal(raw, v)
+}
+
+// ignoreEOF makes the end of a copied stream no error.
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,456 @@
+package mux_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gorilla/websocket"
+	"go.uber.org/goleak"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// serve answers with h on a unix socket and gives how to dial it.
+func serve(t *testing.T, h mux.Handler) func(context.Context) (net.Conn, error) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "mux")
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		serving.Add(1)
+		defer serving.Done()
+		ws, err := mux.Upgrade(w, r)
+		if err != nil {
+			return
+		}
+		_ = mux.Server(ws, h, mux.Options{}).Serve(ctx)
+	})}
+	serving.Go(func() { _ = server.Serve(l) })
+	t.Cleanup(func() { cancel(); server.Close(); serving.Wait(); os.RemoveAll(dir) })
+	return func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
+}
+
+func connect(t *testing.T, h mux.Handler) *mux.Conn {
+	t.Helper()
+	c, _, err := mux.Dial(t.Context(), serve(t, h), "", mux.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(wire.CloseNormal, "") })
+	return c
+}
+
+// testOps is a handler with one operation for each thing an exchange can do.
+func testOps(ctx context.Context, x *mux.Exchange) (any, error) {
+	switch x.Op {
+	case "echo":
+		return x.Body, nil
+	case "fail":
+		return nil, fmt.Errorf("opening the door: %w", wire.Errorf(wire.CodeState, "it is locked"))
+	case "cat":
+		_, err := io.Copy(x, x)
+		return nil, err
+	case "count":
+		n, err := io.Copy(io.Discard, x)
+		return n, err
+	case "flood":
+		for {
+			if _, err := x.Write(make([]byte, 64<<10)); err != nil {
+				return nil, err
+			}
+		}
+	case "hang":
+		<-ctx.Done()
+		return nil, ctx.Err()
+	case "pushes":
+		for i := range 5 {
+			if err := x.Push(i); err != nil {
+				return nil, err
+			}
+		}
+		return "done", nil
+	case "hear":
+		body, err := x.NextPush(ctx)
+		return body, err
+	}
+	return nil, wire.Errorf(wire.CodeUnknownOp, "unknown operation %q", x.Op)
+}
+
+func TestCallGivesTheResultOrThePeersError(t *testing.T) {
+	t.Parallel()
+	c := connect(t, testOps)
+	var got map[string]int
+	if err := c.Call(t.Context(), mux.Request{Op: "echo", Body: map[string]int{"a": 1}}, &got); err != nil || got["a"] != 1 {
+		t.Fatalf("echo: %v, %v", got, err)
+	}
+	for op, want := range map[wire.Op]wire.Code{"fail": wire.CodeState, "nonsense": wire.CodeUnknownOp} {
+		err := c.Call(t.Context(), mux.Request{Op: op}, nil)
+		if wire.CodeOf(err) != want {
+			t.Errorf("%s: code %q of %v, want %q", op, wire.CodeOf(err), err, want)
+		}
+	}
+	if err := c.Call(t.Context(), mux.Request{Op: "fail"}, nil); !strings.Contains(err.Error(), "opening the door: it is locked") {
+		t.Errorf("the error lost what was being done: %v", err)
+	}
+}
+
+func TestStreamsCarryMoreThanTheirCreditBothWays(t *testing.T) {
+	t.Parallel()
+	c := connect(t, testOps)
+	for _, window := range []int64{0, 1, 1000, 1 << 20} {
+		size := 3 * wire.InitialCredit
+		if window == 1 {
+			size = 2000 // a message a byte
+		}
+		want := bytes.Repeat([]byte("0123456789abcde\n"), size/16)
+		k, err := c.Open(t.Context(), mux.Request{Op: "cat", Window: window})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var writing sync.WaitGroup
+		writing.Go(func() {
+			if _, err := k.Write(want); err != nil {
+				t.Errorf("write: %v", err)
+			}
+			if err := k.CloseWrite(); err != nil {
+				t.Errorf("close write: %v", err)
+			}
+		})
+		got, err := io.ReadAll(k)
+		writing.Wait()
+		if err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("window %d: %d bytes of %d, %v", window, len(got), len(want), err)
+		}
+		if err := k.Result(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAStreamNobodyReadsHoldsBackNoOther(t *testing.T) {
+	t.Parallel()
+	c := connect(t, testOps)
+	flood, err := c.Open(t.Context(), mux.Request{Op: "flood"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer flood.Cancel()
+	if _, err := flood.Read(make([]byte, 1)); err != nil { // it has begun
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		var got int
+		if err := c.Call(t.Context(), mux.Request{Op: "echo", Body: i}, &got); err != nil || got != i {
+			t.Fatalf("echo beside a flood: %d, %v", got, err)
+		}
+	}
+}
+
+func TestCancelReachesTheHandler(t *testing.T) {
+	t.Parallel()
+	started, ended := make(chan struct{}), make(chan struct{})
+	c := connect(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
+		close(started)
+		<-ctx.Done()
+		close(ended)
+		return nil, ctx.Err()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-started; cancel() }()
+	if err := c.Call(ctx, mux.Request{Op: "hang"}, nil); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
+	<-ended
+}
+
+func TestAConnectionThatEndsCancelsItsHandlersAndSaysWhy(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{})
+	dial := serve(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
+		<-ctx.Done()
+		close(ended)
+		return nil, nil
+	})
+	c, _, err := mux.Dial(t.Context(), dial, "", mux.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := c.Open(t.Context(), mux.Request{Op: "hang"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close(wire.CloseNormal, "")
+	<-ended
+	var lost *mux.LostError
+	if err := k.Result(nil); !errors.As(err, &lost) {
+		t.Errorf("result after close: %v", err)
+	}
+	if err := c.Call(t.Context(), mux.Request{Op: "echo"}, nil); !errors.As(err, &lost) {
+		t.Errorf("call after close: %v", err)
+	}
+}
+
+func TestThePeersCloseCodeIsTold(t *testing.T) {
+	t.Parallel()
+	var server *mux.Conn
+	up := make(chan *websocket.Conn, 1)
+	hs := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := mux.Upgrade(w, r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		up <- ws
+	})}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = hs.Serve(l) })
+	defer serving.Wait()
+	defer hs.Close()
+	c, version, err := mux.Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", l.Addr().String())
+	}, "", mux.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(wire.CloseNormal, "")
+	if version != wire.BuildVersion() {
+		t.Errorf("peer's version %q, want %q", version, wire.BuildVersion())
+	}
+	server = mux.Server(<-up, testOps, mux.Options{})
+	serving.Go(func() { _ = server.Serve(context.Background()) })
+	server.Close(wire.CloseExited, "agent exited")
+	<-c.Done()
+	if code := mux.CloseCode(c.Err()); code != wire.CloseExited {
+		t.Errorf("close code %d of %v", code, c.Err())
+	}
+}
+
+func TestPushesComeInOrderBeforeTheResult(t *testing.T) {
+	t.Parallel()
+	c := connect(t, testOps)
+	k, err := c.Open(t.Context(), mux.Request{Op: "pushes"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for {
+		body, err := k.NextPush()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, string(body))
+	}
+	if s := strings.Join(got, ""); s != "01234" {
+		t.Errorf("pushes %q", s)
+	}
+	if err := k.Result(nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestProxyPassesEverythingOn(t *testing.T) {
+	t.Parallel()
+	behind := connect(t, testOps)
+	c := connect(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
+		return mux.Proxy(ctx, x, behind, mux.Request{})
+	})
+	var got string
+	if err := c.Call(t.Context(), mux.Request{Op: "echo", Body: "hello"}, &got); err != nil || got != "hello" {
+		t.Errorf("echo: %q, %v", got, err)
+	}
+	if err := c.Call(t.Context(), mux.Request{Op: "fail"}, nil); wire.CodeOf(err) != wire.CodeState {
+		t.Errorf("fail: %v", err)
+	}
+	k, err := c.Open(t.Context(), mux.Request{Op: "count"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Write(make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := k.Result(&n); err != nil || n != 1<<20 {
+		t.Errorf("count: %d, %v", n, err)
+	}
+	k, err = c.Open(t.Context(), mux.Request{Op: "hear"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Push("knock"); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Result(&got); err != nil || got != "knock" {
+		t.Errorf("hear: %q, %v", got, err)
+	}
+	pushes, err := c.Open(t.Context(), mux.Request{Op: "pushes"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last json.RawMessage
+	for body, err := pushes.NextPush(); err == nil; body, err = pushes.NextPush() {
+		last = body
+	}
+	if string(last) != "4" {
+		t.Errorf("last push %q", last)
+	}
+	if err := pushes.Result(&got); err != nil || got != "done" {
+		t.Errorf("pushes: %q, %v", got, err)
+	}
+}
+
+func TestCancelCrossesAProxy(t *testing.T) {
+	t.Parallel()
+	started, ended := make(chan struct{}), make(chan struct{})
+	behind := connect(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
+		close(started)
+		<-ctx.Done()
+		close(ended)
+		return nil, ctx.Err()
+	})
+	c := connect(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
+		return mux.Proxy(ctx, x, behind, mux.Request{})
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-started; cancel() }()
+	if err := c.Call(ctx, mux.Request{Op: "hang"}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	<-ended
+}
+
+func TestAPeerThatBreaksTheProtocolIsClosed(t *testing.T) {
+	t.Parallel()
+	big := fmt.Sprintf(`{"t":"req","id":1,"op":"echo","body":"%s"}`, strings.Repeat("x", wire.MaxMessage))
+	for name, c := range map[string]struct {
+		kind int
+		data []byte
+		code int
+	}{
+		"not JSON":                 {websocket.TextMessage, []byte("hello"), wire.CloseProtocol},
+		"no kind":                  {websocket.TextMessage, []byte(`{"id":1}`), wire.CloseProtocol},
+		"a chunk without a header": {websocket.BinaryMessage, []byte("abc"), wire.CloseProtocol},
+		"an oversize chunk":        {websocket.BinaryMessage, make([]byte, wire.MaxChunk+5), wire.CloseProtocol},
+		"a negative window":        {websocket.TextMessage, []byte(`{"t":"req","id":1,"op":"echo","n":-1}`), wire.CloseProtocol},
+		"an oversize message":      {websocket.TextMessage, []byte(big), wire.CloseTooBig},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dial := serve(t, testOps)
+			d := websocket.Dialer{Subprotocols: []string{wire.Subprotocol}, NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
+			ws, _, err := d.DialContext(t.Context(), "ws://x"+mux.Path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ws.Close()
+			// The server may close before it has read all of an oversize message.
+			_ = ws.WriteMessage(c.kind, c.data)
+			_, _, err = ws.ReadMessage()
+			if code := mux.CloseCode(err); code != c.code {
+				t.Errorf("close code %d (%v), want %d", code, err, c.code)
+			}
+		})
+	}
+}
+
+func TestUnknownKindsFieldsAndFinishedExchangesAreIgnored(t *testing.T) {
+	t.Parallel()
+	dial := serve(t, testOps)
+	d := websocket.Dialer{Subprotocols: []string{wire.Subprotocol}, NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
+	ws, _, err := d.DialContext(t.Context(), "ws://x"+mux.Path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	for _, m := range []string{`{"t":"sing","id":9}`, `{"t":"cancel","id":77}`, `{"t":"credit","id":77,"n":5}`, `{"t":"req","id":1,"op":"echo","body":"x","mood":"good"}`} {
+		if err := ws.WriteMessage(websocket.TextMessage, []byte(m)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, got, err := ws.ReadMessage()
+	if err != nil || string(got) != `{"t":"res","id":1,"body":"x"}` {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestUpgradeRefusesBrowsersAndStrangers(t *testing.T) {
+	t.Parallel()
+	dial := serve(t, testOps)
+	for name, c := range map[string]struct {
+		protocols []string
+		header    http.Header
+		status    int
+	}{
+		"an origin":            {[]string{wire.Subprotocol}, http.Header{"Origin": {"http://localhost"}}, http.StatusForbidden},
+		"no subprotocol":       {nil, nil, http.StatusBadRequest},
+		"another subprotocol":  {[]string{"agentd.v99"}, nil, http.StatusBadRequest},
+		"ours among the newer": {[]string{"agentd.v99", wire.Subprotocol}, nil, http.StatusSwitchingProtocols},
+	} {
+		d := websocket.Dialer{Subprotocols: c.protocols, NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
+		ws, response, err := d.DialContext(t.Context(), "ws://x"+mux.Path, c.header)
+		if err == nil {
+			ws.Close()
+		}
+		if response == nil || response.StatusCode != c.status {
+			t.Errorf("%s: %v %v, want status %d", name, response, err, c.status)
+		}
+	}
+}
+
+func TestAPeerThatSendsMoreThanItsCreditIsClosed(t *testing.T) {
+	t.Parallel()
+	dial := serve(t, testOps)
+	d := websocket.Dialer{Subprotocols: []string{wire.Subprotocol}, NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
+	ws, _, err := d.DialContext(t.Context(), "ws://x"+mux.Path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	if err := ws.WriteMessage(websocket.TextMessage, []byte(`{"t":"req","id":1,"op":"hang"}`)); err != nil {
+		t.Fatal(err)
+	}
+	for range wire.InitialCredit/wire.MaxChunk + 1 {
+		if err := ws.WriteMessage(websocket.BinaryMessage, wire.AppendChunk(nil, 1, make([]byte, wire.MaxChunk))); err != nil {
+			break
+		}
+	}
+	_, _, err = ws.ReadMessage()
+	if code := mux.CloseCode(err); code != wire.CloseProtocol {
+		t.Errorf("close code %d (%v)", code, err)
+	}
+}
