@@ -1,0 +1,153 @@
+// Package activity tells when a terminal program last did something, as opposed to echoing what was typed for it or painting the same
+// text anew.
+//
+// A Tracker is told of the program's output and of what is done to its terminal; it says when it needs to see the screen's text, and compares
+// what it is shown. It reads no clock and starts nothing: all times are given to it.
+package activity
+
+import (
+	"sync"
+	"time"
+)
+
+// The times within which a change of the screen has a cause other than the program.
+const (
+	// keysEcho: after keys were sent, any change is their echo.
+	keysEcho = 250 * time.Millisecond
+	// enterEcho: after the Enter of a nudge, a change is echo when the nudge's text explains it. Programs take the text from their input box
+	// to their transcript within a few frames.
+	enterEcho = 500 * time.Millisecond
+	// repaint: after a change of the window's size, any change is a repaint; until lateRepaint it is one when only the arrangement changed.
+	repaint     = 250 * time.Millisecond
+	lateRepaint = 2 * time.Second
+	// typingEnds bounds how long a nudge's typing is believed to go on without word of its end.
+	typingEnds = 30 * time.Second
+	// every is the least time between two looks at the screen of a program that never rests: ten a second cost about 1 ms of CPU.
+	every = 100 * time.Millisecond
+)
+
+// Tracker finds out when the program last did something. Methods may be called from any goroutine.
+type Tracker struct {
+	mu   sync.Mutex
+	last time.Time // the activity
+	text string    // the screen's text when it was last seen
+
+	pending bool      // there was output since the screen was last looked at
+	output  time.Time // of the last output
+	looked  time.Time // when the screen was last looked at
+
+	resized   time.Time // last resize, attach or detach
+	arranged  string    // the text before it
+	keys      time.Time // last keys sent
+	typing    bool      // a nudge is being typed
+	typed     time.Time // when that began
+	entered   time.Time // its last Enter, zero before
+	nudge     string    // its text
+	beforeAll []string  // the screen's lines before it was typed
+	beforeEnt []string  // and before its Enter
+}
+
+// New makes a tracker of a program whose last activity was at the given time: its launch, or what was known before it was adopted. text is what
+// its screen shows, empty at a launch.
+func New(last time.Time, text string) *Tracker {
+	return &Tracker{last: last, text: text}
+}
+
+// Last gives the time of the output by which the program last did something.
+func (t *Tracker) Last() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last
+}
+
+// Output tells of output at the given time.
+func (t *Tracker) Output(at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pending, t.output = true, at
+}
+
+// Due tells when the screen should be looked at, that is captured and given to Looked. It is false when nothing was put out since the last look.
+func (t *Tracker) Due() (at time.Time, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.pending {
+		return time.Time{}, false
+	}
+	if next := t.looked.Add(every); next.After(t.output) {
+		return next, true
+	}
+	return t.output, true
+}
+
+// Looked gives the screen's visible text, captured by a command that was sent at the given time. Output that comes after that time leads to another
+// look. It reports whether Last has changed.
+func (t *Tracker) Looked(at time.Time, text string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.looked = at
+	was, output := t.text, t.output
+	if output.After(at) {
+		output = at // that output is not on this screen, but what brought the change came before
+	} else {
+		t.pending = false
+	}
+	if text == was {
+		return false
+	}
+	t.text = text
+	if t.explained(output, was, text) || !output.After(t.last) {
+		return false
+	}
+	t.last = output
+	return true
+}
+
+// Typing tells that a nudge's text is about to be typed: until Entering, all changes are its echo. (nudge.Watcher)
+func (t *Tracker) Typing(at time.Time, text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.typing, t.typed, t.entered, t.nudge = true, at, time.Time{}, text
+	t.beforeAll = lines(t.text)
+}
+
+// Entering tells that the nudge's Enter is about to be pressed. (nudge.Watcher)
+func (t *Tracker) Entering(at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.typing, t.entered = false, at
+	t.beforeEnt = lines(t.text)
+}
+
+// Abandoned tells that no Enter will follow what was typed. (nudge.Watcher)
+func (t *Tracker) Abandoned(at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.typing, t.keys = false, at
+}
+
+// Keys tells that keys are about to be sent, by whom ever but a person.
+func (t *Tracker) Keys(at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.keys = at
+}
+
+// Person tells that somebody at an attached terminal typed something, which counts as activity.
+func (t *Tracker) Person(at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if at.After(t.last) {
+		t.last = at
+	}
+}
+
+// Resized tells that a terminal was attached, detached or resized, or is about to be.
+func (t *Tracker) Resized(at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if at.Sub(t.resized) > repaint {
+		t.arranged = t.text
+	}
+	t.resized = at
+}

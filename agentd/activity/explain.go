@@ -1,0 +1,111 @@
+package activity
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// explained reports whether something other than the program is the cause of the screen's change from was to now, brought by output at the given time.
+func (t *Tracker) explained(at time.Time, was, now string) bool {
+	switch {
+	case t.typing && within(t.typed, at, typingEnds):
+		return true
+	case within(t.keys, at, keysEcho), within(t.resized, at, repaint):
+		return true
+	case within(t.resized, at, lateRepaint) && (rearranged(was, now) || rearranged(t.arranged, now)):
+		return true
+	case within(t.entered, at, enterEcho):
+		return echoes(t.nudge, lines(now), t.beforeAll, t.beforeEnt)
+	}
+	return false
+}
+
+// within reports whether at is less than d after since.
+func within(since, at time.Time, d time.Duration) bool {
+	return !since.IsZero() && !at.Before(since) && at.Sub(since) < d
+}
+
+// rearranged reports whether b shows the same text as a in another arrangement, or more or less of its beginning, or nothing: all that a resize by
+// itself can bring about, since a terminal that grows or shrinks keeps its last lines.
+func rearranged(a, b string) bool {
+	a, b = letters(a), letters(b)
+	return b == "" || a != "" && (strings.HasSuffix(a, b) || strings.HasSuffix(b, a))
+}
+
+// echoes reports whether everything on the screen stood there before (in either of two earlier screens, whose lines may have moved), or is the typed
+// text: so it is when a program takes the text from its input box into its transcript. Lines count as often as they occur, so that an answer
+// like the one before it is seen.
+func echoes(typed string, now []string, before ...[]string) bool {
+	known := make(map[string]int)
+	for _, screen := range before {
+		count := make(map[string]int)
+		for _, line := range screen {
+			count[line]++
+		}
+		for line, n := range count {
+			known[line] = max(known[line], n)
+		}
+	}
+	typed = letters(typed)
+	for _, line := range now {
+		if known[line] > 0 {
+			known[line]--
+		} else if !echo(typed, line) {
+			return false
+		}
+	}
+	return true
+}
+
+// A line is still taken for the typed text with so many letters of the program's own around it ("You: …", a time), if it has so many of the text.
+const (
+	decoration = 12
+	enough     = 4
+)
+
+// echo reports whether a line shows the typed text or a piece of it. Both are letters and digits alone.
+func echo(typed, line string) bool {
+	if line == "" || strings.Contains(typed, line) {
+		return true
+	}
+	if utf8.RuneCountInString(typed) >= enough && strings.Contains(line, typed) {
+		return utf8.RuneCountInString(line)-utf8.RuneCountInString(typed) <= decoration
+	}
+	// A long text wraps: the first of its lines has what the program puts in front of it, the last what it puts behind.
+	for cut := 1; cut <= decoration && cut < len(line); cut++ {
+		if !utf8.RuneStart(line[cut]) {
+			continue
+		}
+		if rest := line[cut:]; utf8.RuneCountInString(rest) >= 2*decoration && strings.Contains(typed, rest) {
+			return true
+		}
+		end := len(line) - cut
+		if utf8.RuneStart(line[end]) && utf8.RuneCountInString(line[:end]) >= 2*decoration && strings.Contains(typed, line[:end]) {
+			return true
+		}
+	}
+	return false
+}
+
+// lines gives the letters of each line of a screen that has any.
+func lines(text string) []string {
+	var out []string
+	for line := range strings.Lines(text) {
+		if l := letters(line); l != "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// letters keeps the letters and digits of s: what is left when prompts, boxes, blanks and wrapping are taken away.
+func letters(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, s)
+}
