@@ -7,6 +7,9 @@ type Start struct {
 	StartConfig
 	// City labels the session with the gc workspace that owns it; empty: taken from the env's GC_CITY or GC_CITY_PATH.
 	City string `json:"city,omitempty"`
+	// BaseEnv is the environment of whoever asks, as os.Environ gives it. Local sessions get it under Env, as a program that the caller started
+	// itself would; the hub's own environment is that of whichever call happened to start it. Sessions elsewhere don't get it.
+	BaseEnv []string `json:"base_env,omitempty"`
 	// Columns and Rows are the window's size before anyone attaches; 0 means 200×50.
 	Columns int `json:"columns,omitempty"`
 	Rows    int `json:"rows,omitempty"`

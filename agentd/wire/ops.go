@@ -128,6 +128,9 @@ type Launch struct {
 	Command string            `json:"command,omitempty"`
 	WorkDir string            `json:"work_dir,omitempty"`
 	Env     map[string]string `json:"env,omitempty"`
+	// BaseEnv, when not nil, is what the agent's processes get under Env in place of agentd's own environment. It is no part of the session
+	// environment, and so not of the metadata.
+	BaseEnv map[string]string `json:"base_env,omitempty"`
 	// Unset names variables of agentd's own environment that the agent must not see.
 	Unset   []string `json:"unset,omitempty"`
 	Columns int      `json:"columns,omitempty"`
