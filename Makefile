@@ -1,0 +1,75 @@
+# `make` alone lists what there is to make.
+
+GO      ?= go
+PREFIX  ?= /usr/local
+# Seconds or a count ("2000x") that `make fuzz` gives to each fuzzer.
+FUZZTIME ?= 10s
+
+PROGRAMS  := agentd gcctl gc-session-local
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+SCRIPTS   := .ci/run test/needs test/vuln test/demo/demo
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# Static, and stamped with the version from version control, even where GOFLAGS turns stamping off.
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=true -ldflags '-s -w'
+
+.PHONY: help build demo test race lint vuln fuzz bench cross picture install clean needs
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+build: ## static binaries for this machine, in bin/
+	@mkdir -p bin
+	$(BUILD) -o bin/ $(PROGRAMS:%=./cmd/%)
+
+demo: ## two live agents in the local backend, in seconds (AGENTS="bash python3" chooses which)
+	@AGENTS="$(AGENTS)" test/demo/demo
+
+test: needs lint vuln cross race ## everything: format, vet, staticcheck, govulncheck, cross-builds, all tests under the race detector
+
+needs:
+	@test/needs git tmux cc python3 node vim
+
+race: ## all tests under the race detector, end to end tests among them
+	$(GO) test -race -p 2 -timeout 25m ./...
+
+lint: ## gofmt, go vet (linux and darwin), staticcheck, go.mod, shellcheck where it is installed
+	@unformatted=$$(gofmt -l agentd client cmd test) && test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted" >&2; exit 1; }
+	GOOS=linux $(GO) vet ./...
+	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./...
+	CGO_ENABLED=0 $(GO) run $(STATICCHECK) ./...
+	$(GO) mod tidy -diff
+	@if command -v shellcheck >/dev/null; then set -x; shellcheck $(SCRIPTS); \
+	elif test -n "$$AGENTD_REQUIRE_ALL"; then echo "shellcheck is not installed" >&2; exit 1; \
+	else echo "shellcheck is not installed: scripts not checked"; fi
+
+vuln: ## govulncheck, against GOVULNDB or the public database
+	@GO="$(GO)" GOVULNCHECK="$(GOVULNCHECK)" test/vuln
+
+fuzz: ## each fuzzer for FUZZTIME (10s)
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for name in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$name"; $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+bench: build ## the figures of docs/architecture.md, each beside what it is measured against
+	$(GO) run ./test/bench
+
+cross: ## all programs for linux and darwin, amd64 and arm64, in dist/
+	@set -e; for platform in $(PLATFORMS); do \
+	  os=$${platform%/*} arch=$${platform#*/}; mkdir -p dist/$$os-$$arch; \
+	  echo "build $$platform"; GOOS=$$os GOARCH=$$arch $(BUILD) -o dist/$$os-$$arch/ $(PROGRAMS:%=./cmd/%); \
+	done
+
+picture: build ## record docs/demo.svg anew from a real terminal
+	$(GO) run ./test/picture -o docs/demo.svg
+
+install: build ## install into PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(PROGRAMS:%=bin/%) $(DESTDIR)$(PREFIX)/bin
+
+clean: ## remove bin/ and dist/
+	rm -rf bin dist
