@@ -90,12 +90,31 @@ func (r *Recorder) locateLines(s Snapshot, grown int, resized bool) (place, bool
 		}
 	}
 	// So many lines may have come that only the last of the known ones are still there, at the very beginning.
-	for n := len(needle) - 1; n >= 3 && !found; n-- {
-		if n <= len(lines) && slices.Equal(lines[:n], needle[len(needle)-n:]) {
+	for n := len(needle) - 1; n >= 1 && !found; n-- {
+		if n <= len(lines) && !blank(strings.Join(lines[:n], "")) && slices.Equal(lines[:n], needle[len(needle)-n:]) {
 			consider(n)
 		}
 	}
+	if !found && resized && s.Alternate {
+		return r.locateHidden(s)
+	}
 	return place{fresh: best}, found
+}
+
+// locateHidden is locateLines for lines that were taken back onto the main screen while the alternate one hides it: the history ends with
+// what was known before those.
+func (r *Recorder) locateHidden(s Snapshot) (place, bool) {
+	if s.HistorySize == 0 && len(s.Visible)-r.rows >= len(r.tail) {
+		return place{fresh: -len(r.tail)}, true
+	}
+	for back := 1; back < len(r.tail) && back <= len(s.Visible); back++ {
+		known := r.tail[:len(r.tail)-back]
+		m := min(check, len(known), len(s.History))
+		if m > 0 && slices.Equal(s.History[len(s.History)-m:], known[len(known)-m:]) {
+			return place{fresh: -back}, true
+		}
+	}
+	return place{}, false
 }
 
 // counts reports whether so many new lines can have made the history grow by grown.
