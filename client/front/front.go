@@ -1,0 +1,154 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+// The exit statuses of a front.
+const (
+	exitOK        = 0
+	exitFailed    = 1
+	exitUnknownOp = 2
+	// exitTemporary is EX_TEMPFAIL of sysexits.h. gc takes it from start as "try again".
+	exitTemporary = 75
+)
+
+// opTime bounds every operation but start and attach. gc allows 30 s and then kills; what is left is for saying what went wrong.
+const opTime = 28 * time.Second
+
+// Config says which front this is.
+type Config struct {
+	// Backend names the backend ("local"). It is part of the program's name, and chooses the variable that scopes list-running.
+	Backend string
+	// Connect opens a connection to the backend's hub, starting the hub when none runs.
+	Connect func(context.Context) (*mux.Conn, error)
+	// InProcess tells that Connect reaches a hub within this process, so that GC_HUB=off is obeyed already.
+	InProcess bool
+}
+
+// Run does the operation that argv asks for (argv[0] is the program, as started) and gives the process's exit status. SIGTERM, SIGINT and
+// SIGHUP, or the end of ctx, cancel what is under way, in the hub as well. For attach, and when GC_HUB=off, the process becomes gcctl, and
+// Run returns only if that fails.
+func Run(ctx context.Context, c Config, argv []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer stop()
+	// Without this, writing to a closed pipe would kill the process before it can say so. Unlike an ignored signal this is not inherited.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
+
+	r := &run{config: c, argv0: "gc-session-" + c.Backend, stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv}
+	if len(argv) > 0 && argv[0] != "" {
+		r.argv0, argv = argv[0], argv[1:]
+	}
+	return r.do(ctx, argv)
+}
+
+// run is one operation of one process.
+type run struct {
+	config Config
+	argv0  string
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	getenv func(string) string
+	op     operation
+	link   link
+}
+
+func (r *run) do(ctx context.Context, args []string) int {
+	if len(args) == 0 {
+		return r.fail(fmt.Errorf("no operation given: try %q", r.program()+" --help"))
+	}
+	switch args[0] {
+	case "-h", "--help":
+		return r.status(r.help())
+	case "--version":
+		return r.status(r.print(wire.BuildVersion() + "\n"))
+	}
+	op, known := operations[args[0]]
+	if !known {
+		r.say("unknown operation %q: try %q", args[0], r.program()+" --help")
+		return exitUnknownOp
+	}
+	op.name = args[0]
+	r.op = op
+	if err := op.check(r.program(), args[1:]); err != nil {
+		return r.fail(err)
+	}
+	if r.getenv("GC_HUB") == "off" && !r.config.InProcess && !op.alone {
+		return r.fail(r.becomeHubless(args))
+	}
+	if !op.unbounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, opTime)
+		defer cancel()
+	}
+	r.link = link{connect: r.config.Connect}
+	defer r.link.close()
+	return r.status(op.do(ctx, r, args[1:]))
+}
+
+// program is the program's name, for messages.
+func (r *run) program() string { return filepath.Base(r.argv0) }
+
+// print writes an operation's answer. One that can't be written must not look like success.
+func (r *run) print(text string) error {
+	if _, err := io.WriteString(r.stdout, text); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}
+
+// say writes one line to stderr. A stderr that can't be written leaves the exit status to tell.
+func (r *run) say(format string, args ...any) {
+	text := oneLine(fmt.Sprintf(format, args...))
+	if r.op.name == "start" {
+		text = withoutExists(text)
+	}
+	_, _ = io.WriteString(r.stderr, r.program()+": "+text+"\n")
+}
+
+func (r *run) status(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	return r.fail(err)
+}
+
+// fail says what went wrong and gives the status to exit with.
+func (r *run) fail(err error) int {
+	code := wire.CodeOf(err)
+	var stale *staleError
+	switch {
+	case r.op.name == "start" && code == wire.CodeExists:
+		// The one line that gc must read as a duplicate; the name can't spoil it.
+		_, _ = io.WriteString(r.stderr, r.program()+": start: "+oneLine(err.Error())+"\n")
+		return exitFailed
+	case errors.As(err, &stale):
+		r.say("%s: %s", r.op.name, stale)
+	case code == wire.CodeCanceled:
+		r.say("%s: cancelled", r.op.name)
+	case code == wire.CodeTimeout && !r.op.unbounded:
+		r.say("%s: not done within %s: %s", r.op.name, opTime, err)
+	case r.op.name == "":
+		r.say("%s", err)
+	default:
+		r.say("%s: %s", r.op.name, err)
+	}
+	if r.op.name == "start" && (code == wire.CodeUnavailable || code == wire.CodeTimeout || lost(err)) {
+		return exitTemporary
+	}
+	return exitFailed
+}
