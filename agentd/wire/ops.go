@@ -37,7 +37,7 @@ const (
 	OpClear Op = "clear-scrollback"
 	// OpPut: Put; a tar goes in; → PutReply. Operator.
 	OpPut Op = "put"
-	// OpGet: Get; a tar comes out. Operator (files may hold secrets).
+	// OpGet: Get; a tar comes out, → GetReply. Operator (files may hold secrets).
 	OpGet Op = "get"
 	// OpAttach: Attach; terminal bytes both ways; the client pushes Size; → AttachReply. Viewer when ReadOnly, else operator.
 	OpAttach Op = "attach"
@@ -232,6 +232,14 @@ type PutReply struct {
 type Get struct {
 	// Path is relative to the work dir, or absolute within it.
 	Path string `json:"path"`
+}
+
+// GetReply answers OpGet.
+type GetReply struct {
+	Files int64 `json:"files"`
+	Bytes int64 `json:"bytes"`
+	// Skipped says what was left out of the tar and why, a line each.
+	Skipped []string `json:"skipped,omitempty"`
 }
 
 // Size is a terminal's size, pushed by the client of an attach.
