@@ -128,7 +128,9 @@ func TestListenReplacesASocketLeftBehind(t *testing.T) {
 func TestMetricsTellWhatHappened(t *testing.T) {
 	t.Parallel()
 	s := session{State: wire.StateExited, Started: time.Unix(1000, 5e8), Activity: time.Unix(2000, 0), Attached: 2, Exit: &wire.Exit{Status: 137}}
-	m := NewMetrics(s, func() Counters { return Counters{OutputBytes: 1 << 40, Captures: 3, Reconnects: 1, Nudges: 5, NudgesFailed: 4, Adopted: true} })
+	m := NewMetrics(s, func() Counters {
+		return Counters{OutputBytes: 1 << 40, Captures: 3, Reconnects: 1, Nudges: 5, NudgesFailed: 4, Adopted: true}
+	})
 	m.Request("peek", "", 2*time.Millisecond)
 	m.Request("peek", wire.CodeNoSession, time.Second)
 	m.Refused("token")
