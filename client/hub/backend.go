@@ -1,0 +1,101 @@
+package hub
+
+import (
+	"context"
+	"io"
+	"net"
+	"time"
+
+	"github.com/gascity/agentd/agentd/wire"
+)
+
+// Backend is where sessions run. The hub does what is the same everywhere: links, caches, the start flow, dispatch.
+type Backend interface {
+	// Name is the backend's short name ("local").
+	Name() string
+	// Scan gives every session there is, live or ended. It is cheap when nothing came or went since the last call.
+	Scan(ctx context.Context) ([]Endpoint, error)
+	// Find gives the session of that name, nil when there is none. It is cheap, and sees what another process made a moment ago.
+	Find(ctx context.Context, name string) (Endpoint, error)
+	// Adapt changes a launch to fit the machine that it will run on: paths, environment.
+	Adapt(launch *wire.Launch, start *wire.Start) error
+	// Create makes the place for a session and starts its agentd, without waiting until that answers. Until Launched or Remove the session counts as
+	// half-made, whatever becomes of this process. What a failed or cancelled Create made is gone when it returns. A session of
+	// that name must not exist: wire.CodeState otherwise.
+	Create(ctx context.Context, spec Spec) (Endpoint, error)
+	// SharesFiles: sessions see this machine's files under the same paths, so what lies in its place already isn't copied.
+	SharesFiles() bool
+	// CheckImage says whether sessions can use that image.
+	CheckImage(ctx context.Context, image string) error
+}
+
+// Spec is what Create must know and what is kept with the session.
+type Spec struct {
+	Name string
+	City string
+	// Key is the start request's: the same start again is answered with success.
+	Key string
+	// WorkDir and Command are shown in lists.
+	WorkDir string
+	Command string
+	// BaseEnv is the environment of whoever starts the session, nil when unknown.
+	BaseEnv []string
+}
+
+// Record is what a backend keeps about a session.
+type Record struct {
+	Name string
+	City string
+	Key  string
+	// Instance tells a session from the one that had its name before.
+	Instance string
+	// Audience is what tokens for this session are bound to.
+	Audience string
+	Created  time.Time
+	WorkDir  string
+	Command  string
+	// PID is agentd's process, 0 when it isn't on this machine.
+	PID int
+}
+
+// Condition is what a backend sees of a session without agentd's help.
+type Condition int
+
+// The conditions.
+const (
+	// Reachable: agentd should answer.
+	Reachable Condition = iota
+	// Making: a start of this session is under way, here or in another process.
+	Making
+	// HalfMade: a start was cut off. Nothing of it is worth keeping.
+	HalfMade
+	// Orphaned: agentd has gone and the session lives. Revive gives it a new agentd.
+	Orphaned
+	// Ended: nothing lives; the metadata and the log remain.
+	Ended
+	// Gone: nothing remains, or another instance has taken the name.
+	Gone
+)
+
+// Endpoint is one session in a backend. Its methods may be called from several goroutines.
+type Endpoint interface {
+	Record() Record
+	// Dial opens a connection to agentd's websocket port.
+	Dial(ctx context.Context) (net.Conn, error)
+	// Inspect looks at what there is. It is asked when a dial has failed or a link has ended.
+	Inspect(ctx context.Context) (Condition, error)
+	// Revive starts a new agentd for an orphaned session.
+	Revive(ctx context.Context) error
+	// Launched notes that the session was started completely.
+	Launched(ctx context.Context) error
+	// Remove ends what lives of the session, by force, and deletes all that there is of it. It is idempotent, and does nothing to a later instance.
+	Remove(ctx context.Context) error
+	// Meta gives the metadata that an ended session left.
+	Meta(ctx context.Context) (map[string]string, error)
+	// Log writes the last lines of the agent's output of an ended session, all that is kept when tail is negative.
+	Log(ctx context.Context, tail int, w io.Writer) error
+	// Exit says how the agent of an ended session ended, nil when that isn't known.
+	Exit(ctx context.Context) *wire.Exit
+	// Why gives the last thing agentd said, for an error's text: why it could not start. Empty when it said nothing.
+	Why(ctx context.Context) string
+}

@@ -1,0 +1,197 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+const (
+	// dialTime bounds the making of a link. agentd answers in milliseconds; one that is just being restarted, in seconds.
+	dialTime = 10 * time.Second
+	// firstBackoff and lastBackoff bound the pauses between attempts to make a link.
+	firstBackoff = 50 * time.Millisecond
+	lastBackoff  = 5 * time.Second
+	// removeTime bounds the forced removal of a session.
+	removeTime = 6 * time.Second
+)
+
+// errEnded ends a link whose session has ended.
+var errEnded = errors.New("the session has ended")
+
+// run keeps the link until the session is over or ctx ends.
+func (s *session) run(ctx context.Context) {
+	defer close(s.done)
+	defer s.cancel()
+	backoff := firstBackoff
+	for ctx.Err() == nil {
+		condition, err := s.ep.Inspect(ctx)
+		if err == nil && s.conclude(ctx, condition) {
+			return
+		}
+		answered := false
+		if err == nil {
+			err = s.follow(ctx, func() { answered = true })
+		}
+		if errors.Is(err, errEnded) {
+			s.ended(ctx)
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		s.update(func() { s.lost = err })
+		if answered {
+			s.hub.log.Info("link lost", "session", s.name, "error", err)
+			backoff = firstBackoff
+			continue // the pause is for what has failed before
+		}
+		s.hub.log.Debug("no link", "session", s.name, "error", err, "condition", condition)
+		s.pause(ctx, backoff)
+		backoff = min(2*backoff, lastBackoff)
+	}
+}
+
+// conclude does what a session's condition asks for, and reports whether there is nothing more to link to.
+func (s *session) conclude(ctx context.Context, c Condition) bool {
+	switch c {
+	case Orphaned:
+		if err := s.ep.Revive(ctx); err != nil {
+			s.hub.log.Warn("no new agentd for a session that lost its own", "session", s.name, "error", err)
+			s.update(func() { s.lost = err })
+		}
+		return false
+	case Ended:
+		s.ended(ctx)
+		return true
+	case HalfMade:
+		ctx, cancel := context.WithTimeout(ctx, removeTime)
+		defer cancel()
+		if err := s.ep.Remove(ctx); err != nil {
+			s.hub.log.Warn("an interrupted start was not cleaned up", "session", s.name, "error", err)
+			return false
+		}
+		s.vanished()
+		return true
+	case Gone:
+		s.vanished()
+		return true
+	default:
+		return false
+	}
+}
+
+// ended notes that the agent has ended.
+func (s *session) ended(ctx context.Context) {
+	exit := s.ep.Exit(ctx)
+	s.update(func() {
+		s.over, s.lost, s.peeks = true, nil, peekCache{}
+		s.status.State, s.status.Attached = wire.StateExited, 0
+		if s.status.Exit == nil {
+			s.status.Exit = exit
+		}
+	})
+}
+
+// vanished notes that nothing of the session is left.
+func (s *session) vanished() {
+	s.update(func() { s.over, s.gone, s.status = true, true, wire.Status{State: wire.StateExited} })
+	s.hub.forget(s)
+}
+
+// pause waits between two attempts. A caller who waits for the link shortens it, down to firstBackoff.
+func (s *session) pause(ctx context.Context, backoff time.Duration) {
+	backoff = time.Duration(float64(backoff) * (0.75 + 0.5*rand.Float64())) // so that 200 links don't come back in step
+	least, most := time.NewTimer(min(backoff, firstBackoff)), time.NewTimer(backoff)
+	defer least.Stop()
+	defer most.Stop()
+	select {
+	case <-least.C:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-most.C:
+	case <-s.kick:
+	case <-ctx.Done():
+	}
+}
+
+// follow makes the link and takes what agentd pushes until it ends, which is the error. answered is called when the first push has come.
+func (s *session) follow(ctx context.Context, answered func()) error {
+	conn, version, err := s.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(wire.CloseNormal, "")
+	watch, err := conn.Open(ctx, mux.Request{Op: wire.OpWatch})
+	if err != nil {
+		return err
+	}
+	defer watch.Cancel()
+	s.update(func() { s.conn, s.version, s.seen, s.peeks = conn, version, false, peekCache{} })
+	defer s.update(func() { s.conn, s.seen = nil, false })
+	for {
+		push, err := watch.NextPush()
+		if err != nil {
+			return s.linkEnd(watch, conn, err)
+		}
+		var event wire.Event
+		if err := json.Unmarshal(push, &event); err != nil {
+			return fmt.Errorf("agentd pushed %q: %w", push, err)
+		}
+		s.observe(event.Status)
+		answered()
+	}
+}
+
+func (s *session) dial(ctx context.Context) (*mux.Conn, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	token, err := s.hub.options.Token(s.record.Audience)
+	if err != nil {
+		return nil, "", err
+	}
+	return mux.Dial(ctx, s.ep.Dial, token, mux.Options{Ping: s.hub.options.Ping, Logger: s.hub.log})
+}
+
+// observe takes a pushed status.
+func (s *session) observe(status wire.Status) {
+	s.update(func() {
+		if s.seen && status.Screen < s.status.Screen {
+			status.Screen = s.status.Screen // a peek's reply overtook this push
+		}
+		s.status, s.seen, s.lost = status, true, nil
+	})
+}
+
+// linkEnd says how a link ended: errEnded when the session did, and not just the link.
+func (s *session) linkEnd(watch *mux.Call, conn *mux.Conn, err error) error {
+	s.mu.Lock()
+	exited := s.seen && s.status.State == wire.StateExited
+	s.mu.Unlock()
+	if exited {
+		// agentd says all it has to say, then leaves. Waiting for that makes its folder free.
+		wait := time.NewTimer(dialTime)
+		defer wait.Stop()
+		select {
+		case <-conn.Done():
+		case <-s.ctx.Done():
+		case <-wait.C:
+		}
+		return errEnded
+	}
+	if resultErr := watch.Result(nil); resultErr != nil {
+		err = resultErr
+	}
+	if mux.CloseCode(err) == wire.CloseExited || mux.CloseCode(conn.Err()) == wire.CloseExited {
+		return errEnded
+	}
+	return err
+}

@@ -1,0 +1,206 @@
+// Package pack writes files and folders of this machine as tars for a session's work dir.
+//
+// Owners are left out: the files become the agent's. What can't be read is left out with a warning, as one unreadable file in an overlay must
+// not keep an agent from starting; a source that does not exist is nothing to copy.
+package pack
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Packer writes one tar.
+type Packer struct {
+	ctx  context.Context
+	tar  *tar.Writer
+	warn func(string)
+	// skip reports files that are not to be copied, by their source and where they go. It may be nil.
+	skip func(src, dst string) bool
+	buf  []byte
+}
+
+// New makes a packer that writes to w until ctx ends. Each warning is one line. skip, which may be nil, tells which files to leave out, given the
+// source's path and the entry's name.
+func New(ctx context.Context, w io.Writer, warn func(string), skip func(src, entry string) bool) *Packer {
+	return &Packer{ctx: ctx, tar: tar.NewWriter(w), warn: warn, skip: skip}
+}
+
+// Close ends the tar.
+func (p *Packer) Close() error {
+	if err := p.tar.Close(); err != nil {
+		return fmt.Errorf("end tar: %w", err)
+	}
+	return nil
+}
+
+// Dir adds what is in the folder src, as entries under the folder at, "" being the tar's top. A missing src adds nothing; a src that is
+// no folder is an error.
+func (p *Packer) Dir(src, at string) error {
+	info, err := os.Stat(src)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%q is not a folder", src)
+	}
+	// Resolved, so that the walk enters a folder that is given as a link.
+	root, err := filepath.EvalSymlinks(src)
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if ctxErr := p.ctx.Err(); ctxErr != nil {
+			return ctxErr
+		}
+		rel, relErr := filepath.Rel(root, name)
+		if relErr != nil {
+			return relErr
+		}
+		entry := path.Join(at, filepath.ToSlash(rel))
+		if err != nil {
+			return p.unreadable(err)
+		}
+		if entry == "." {
+			return nil
+		}
+		return p.add(root, name, entry, d)
+	})
+}
+
+// Path adds the file or folder src: a folder's content under at (the tar's top when at is empty), a file as the entry at (its base name when
+// at is empty, or under at when that ends in a slash). A missing src adds nothing.
+func (p *Packer) Path(src, at string) error {
+	info, err := os.Stat(src)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return p.Dir(src, at)
+	}
+	if at == "" || strings.HasSuffix(at, "/") {
+		at += filepath.Base(src)
+	}
+	return p.file(src, path.Clean(at))
+}
+
+func (p *Packer) add(root, name, entry string, d fs.DirEntry) error {
+	switch d.Type() {
+	case fs.ModeDir:
+		return p.folder(name, entry)
+	case 0:
+		return p.file(name, entry)
+	case fs.ModeSymlink:
+		return p.link(root, name, entry)
+	default:
+		p.warn(fmt.Sprintf("%q is not copied: it is neither file nor folder", name))
+		return nil
+	}
+}
+
+func (p *Packer) folder(name, entry string) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return p.unreadable(err)
+	}
+	return p.write(&tar.Header{Typeflag: tar.TypeDir, Name: entry + "/", Mode: int64(info.Mode().Perm()), ModTime: info.ModTime()})
+}
+
+// link keeps a link that leads somewhere within the folder, and copies the file that any other leads to: its target isn't there in the session.
+func (p *Packer) link(root, name, entry string) error {
+	target, err := os.Readlink(name)
+	if err != nil {
+		return p.unreadable(err)
+	}
+	if !filepath.IsAbs(target) {
+		if rel, err := filepath.Rel(root, filepath.Join(filepath.Dir(name), target)); err == nil && filepath.IsLocal(rel) {
+			return p.write(&tar.Header{Typeflag: tar.TypeSymlink, Name: entry, Linkname: target, Mode: 0o777})
+		}
+	}
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return p.unreadable(err)
+	case info.Mode().IsRegular():
+		return p.file(name, entry)
+	default:
+		p.warn(fmt.Sprintf("%q is not copied: it is a link out of its folder", name))
+		return nil
+	}
+}
+
+func (p *Packer) file(name, entry string) error {
+	if p.skip != nil && p.skip(name, entry) {
+		return nil
+	}
+	// Not blocking: a named pipe at the end of a link would wait for a writer.
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return p.unreadable(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return p.unreadable(err)
+	}
+	if !info.Mode().IsRegular() {
+		p.warn(fmt.Sprintf("%q is not copied: it is neither file nor folder", name))
+		return nil
+	}
+	h := &tar.Header{Typeflag: tar.TypeReg, Name: entry, Mode: int64(info.Mode().Perm()), ModTime: info.ModTime(), Size: info.Size()}
+	if err := p.write(h); err != nil {
+		return err
+	}
+	return p.content(f, name, info.Size())
+}
+
+// content writes exactly size bytes: a file that grows meanwhile is cut there, one that shrinks is an error, as the tar can't be mended.
+func (p *Packer) content(f *os.File, name string, size int64) error {
+	if p.buf == nil {
+		p.buf = make([]byte, 32<<10)
+	}
+	for size > 0 {
+		if err := p.ctx.Err(); err != nil {
+			return err
+		}
+		n, err := f.Read(p.buf[:min(int64(len(p.buf)), size)])
+		if _, werr := p.tar.Write(p.buf[:n]); werr != nil {
+			return fmt.Errorf("pack %q: %w", name, werr)
+		}
+		size -= int64(n)
+		if err != nil && size > 0 {
+			return fmt.Errorf("pack %q: %d bytes short: %w", name, size, err)
+		}
+	}
+	return nil
+}
+
+func (p *Packer) write(h *tar.Header) error {
+	if err := p.tar.WriteHeader(h); err != nil {
+		return fmt.Errorf("pack %q: %w", h.Name, err)
+	}
+	return nil
+}
+
+// unreadable warns of what can't be copied. What vanished meanwhile is not worth a word.
+func (p *Packer) unreadable(err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		p.warn(fmt.Sprintf("not copied: %v", err))
+	}
+	return nil
+}

@@ -1,0 +1,180 @@
+package hub
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+// askTime bounds one question to a session whose link isn't proven live, before it is asked again.
+const askTime = 5 * time.Second
+
+// session is what the hub knows of one session. Its goroutine (run, in link.go) keeps the link.
+type session struct {
+	hub    *Hub
+	name   string
+	ep     Endpoint
+	record Record
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{} // closed when run has returned
+	kick   chan struct{} // holds one token when a caller wants the link sooner than the backoff would have it
+
+	mu       sync.Mutex
+	conn     *mux.Conn // the link, nil while it is down
+	version  string    // agentd's build
+	seen     bool      // status came over conn
+	status   wire.Status
+	over     bool  // the agent has ended, and agentd with it
+	gone     bool  // nothing is left of it
+	stopping bool  // a stop of ours is under way
+	lost     error // why there is no link
+	changed  chan struct{}
+	peeks    peekCache
+}
+
+func newSession(h *Hub, ep Endpoint, r Record) *session {
+	s := &session{hub: h, name: r.Name, ep: ep, record: r, done: make(chan struct{}), kick: make(chan struct{}, 1)}
+	s.ctx, s.cancel = context.WithCancel(h.ctx)
+	return s
+}
+
+// close ends the link for good and waits for that.
+func (s *session) close() {
+	s.cancel()
+	<-s.done
+}
+
+func (s *session) isOver() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over
+}
+
+// update changes the session's fields and tells whoever waits.
+func (s *session) update(f func()) {
+	s.mu.Lock()
+	f()
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+	s.mu.Unlock()
+	s.hub.somethingChanged()
+}
+
+// waiter gives a channel that closes at the next change. The caller holds mu.
+func (s *session) waiter() <-chan struct{} {
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.changed
+}
+
+// proven reports whether what was pushed can be believed: it came over a link that gave a sign of life lately. The caller holds mu.
+func (s *session) proven() bool {
+	return s.conn != nil && s.seen && s.conn.Err() == nil && time.Since(s.conn.Heard()) < s.hub.options.Ping+s.hub.options.Ping/5
+}
+
+// snapshot gives the status as last told. The caller holds mu.
+func (s *session) snapshot() wire.Status {
+	status := s.status
+	status.Stopping = status.Stopping || s.stopping
+	return status
+}
+
+// settle gives the session's status as it is now: as pushed while the link is proven live, else as asked for. It waits for a lost link until
+// ctx ends, at most for the hub's patience.
+func (s *session) settle(ctx context.Context) (wire.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		s.mu.Lock()
+		if s.gone {
+			s.mu.Unlock()
+			return wire.Status{}, noSession(s.name)
+		}
+		if s.over || s.proven() {
+			defer s.mu.Unlock()
+			return s.snapshot(), nil
+		}
+		conn, changed := s.conn, s.waiter()
+		s.mu.Unlock()
+		if conn != nil {
+			if status, err := s.ask(ctx, conn); err == nil {
+				return status, nil
+			}
+		}
+		if err := s.await(ctx, changed); err != nil {
+			return wire.Status{}, err
+		}
+	}
+}
+
+// ask puts the question for the state to agentd.
+func (s *session) ask(ctx context.Context, conn *mux.Conn) (wire.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	var reply wire.StateReply
+	if err := conn.Call(ctx, mux.Request{Op: wire.OpState}, &reply); err != nil {
+		return wire.Status{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reply.Stopping = reply.Stopping || s.stopping
+	return reply.Status, nil
+}
+
+// await waits for a change, hurrying the link.
+func (s *session) await(ctx context.Context, changed <-chan struct{}) error {
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+	t := time.NewTimer(askTime) // a link that hangs changes nothing: it is asked again
+	defer t.Stop()
+	select {
+	case <-changed:
+		return nil
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return s.unanswered(ctx)
+	}
+}
+
+// unanswered is the error of a caller whose time is up.
+func (s *session) unanswered(ctx context.Context) error {
+	if ctx.Err() == context.Canceled {
+		return context.Cause(ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost != nil {
+		return wire.Errorf(wire.CodeUnavailable, "session %q does not answer: %v", s.name, s.lost)
+	}
+	return wire.Errorf(wire.CodeUnavailable, "session %q does not answer", s.name)
+}
+
+// link gives the connection to agentd, waiting for it until ctx ends, at most for the hub's patience. An ended session gives wire.CodeNoSession.
+func (s *session) link(ctx context.Context) (*mux.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		s.mu.Lock()
+		conn, over, changed := s.conn, s.over, s.waiter()
+		s.mu.Unlock()
+		if over {
+			return nil, wire.Errorf(wire.CodeNoSession, "session %q has ended", s.name)
+		}
+		if conn != nil && conn.Err() == nil {
+			return conn, nil
+		}
+		if err := s.await(ctx, changed); err != nil {
+			return nil, err
+		}
+	}
+}

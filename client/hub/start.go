@@ -1,0 +1,297 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+const (
+	// maxName bounds a session's name, in bytes.
+	maxName = 1 << 10
+	// maxScript bounds session_setup_script, in bytes: with the environment it must fit one message.
+	maxScript = 1 << 20
+	// makingRetry is how often a session that another process is starting is looked at again.
+	makingRetry = 50 * time.Millisecond
+)
+
+// start answers OpStart.
+func (h *Hub) start(ctx context.Context, x *mux.Exchange) (any, error) {
+	var q wire.Start
+	if err := x.Decode(&q); err != nil {
+		return nil, err
+	}
+	if err := checkName(x.Session); err != nil {
+		return nil, err
+	}
+	f := &starting{hub: h, name: x.Session, key: x.Key, start: &q, push: func(p wire.Progress) {
+		p.Warning = reword(p.Warning)
+		_ = x.Push(p) // a caller that has gone ends ctx
+	}}
+	status, err := f.run(ctx)
+	if err != nil {
+		h.log.Warn("start failed", "session", x.Session, "error", err)
+		return nil, rewordError(err)
+	}
+	return wire.Launched{Status: status}, nil
+}
+
+func checkName(name string) error {
+	if name == "" {
+		return wire.Errorf(wire.CodeBadRequest, "a session needs a name")
+	}
+	if len(name) > maxName || strings.ContainsRune(name, 0) {
+		return wire.Errorf(wire.CodeBadRequest, "session name of %d bytes: at most %d, none of them NUL", len(name), maxName)
+	}
+	return nil
+}
+
+// starting is one start under way.
+type starting struct {
+	hub   *Hub
+	name  string
+	key   string
+	start *wire.Start
+	push  func(wire.Progress)
+}
+
+// run is the start flow, the same for every backend. What it made is gone again when it fails.
+func (f *starting) run(ctx context.Context) (wire.Status, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	unlock, err := f.hub.names.lock(ctx, f.name)
+	if err != nil {
+		return wire.Status{}, err
+	}
+	defer unlock()
+	defer f.hub.announce(f.name, cancel)()
+	if status, err := f.clearWay(ctx); status != nil || err != nil {
+		if status == nil {
+			status = &wire.Status{}
+		}
+		return *status, err
+	}
+	launch, err := f.launch()
+	if err != nil {
+		return wire.Status{}, err
+	}
+	f.push(wire.Progress{Step: "creating the session"})
+	ep, err := f.hub.backend.Create(ctx, Spec{
+		Name: f.name, City: f.city(), Key: f.key, WorkDir: launch.WorkDir, Command: launch.Command, BaseEnv: f.start.BaseEnv,
+	})
+	if err != nil {
+		return wire.Status{}, fmt.Errorf("create session %q: %w", f.name, err)
+	}
+	s := f.hub.adopt(ep)
+	status, err := f.bringUp(ctx, s, launch)
+	if err != nil {
+		err = f.explain(ctx, s, err)
+		f.hub.undo(s)
+	}
+	return status, err
+}
+
+// announce lets a stop find the start under way. The returned function takes it back.
+func (h *Hub) announce(name string, cancel context.CancelCauseFunc) func() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.starting[name] = cancel
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.starting, name)
+	}
+}
+
+// clearWay makes room for the new session. A live one is an error, unless the same start (by its key) made it: then its status is the answer. What
+// is dead or half-made is removed.
+func (f *starting) clearWay(ctx context.Context) (*wire.Status, error) {
+	for {
+		s, err := f.hub.lookup(ctx, f.name)
+		if s == nil || err != nil {
+			return nil, err
+		}
+		status, err := s.settle(ctx)
+		if wire.CodeOf(err) == wire.CodeNoSession {
+			continue // it turned out to be gone
+		}
+		if err != nil {
+			return nil, err
+		}
+		condition, err := s.ep.Inspect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		same := f.key != "" && s.record.Key == f.key
+		live := status.State == wire.StateRunning && !status.Stopping
+		switch {
+		case condition == Making && (same || !live):
+			if err := sleep(ctx, makingRetry); err != nil {
+				return nil, err
+			}
+		case live && condition != HalfMade && same:
+			return &status, nil
+		case live && condition != HalfMade:
+			return nil, wire.Errorf(wire.CodeExists, "session %q already exists", f.name)
+		default:
+			f.hub.log.Info("replacing what is left of a session", "session", f.name, "state", status.State, "condition", condition)
+			if err := f.hub.discard(ctx, s); err != nil {
+				return nil, fmt.Errorf("remove what is left of session %q: %w", f.name, err)
+			}
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// bringUp fills a new session: files, then the launch.
+func (f *starting) bringUp(ctx context.Context, s *session, launch *wire.Launch) (wire.Status, error) {
+	conn, err := s.link(ctx)
+	if err != nil {
+		return wire.Status{}, err
+	}
+	if err := f.stage(ctx, conn, launch.WorkDir); err != nil {
+		return wire.Status{}, err
+	}
+	call, err := conn.Open(ctx, mux.Request{Op: wire.OpLaunch, Key: f.key, Body: launch})
+	if err != nil {
+		return wire.Status{}, err
+	}
+	defer call.Cancel()
+	f.relay(call)
+	var launched wire.Launched
+	if err := call.Result(&launched); err != nil {
+		return wire.Status{}, err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return wire.Status{}, err
+	}
+	return launched.Status, s.ep.Launched(ctx)
+}
+
+// relay passes on what agentd tells of the launch.
+func (f *starting) relay(call *mux.Call) {
+	for {
+		push, err := call.NextPush()
+		if err != nil {
+			return
+		}
+		var p wire.Progress
+		if json.Unmarshal(push, &p) == nil {
+			f.push(p)
+		}
+	}
+}
+
+// explain makes of an error what helps the caller: why it was cancelled, or why agentd is gone.
+func (f *starting) explain(ctx context.Context, s *session, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return fmt.Errorf("start session %q: %w", f.name, cause)
+	}
+	var lost *mux.LostError
+	if wire.CodeOf(err) != wire.CodeNoSession && !errors.As(err, &lost) {
+		return err
+	}
+	if why := s.ep.Why(ctx); why != "" {
+		return wire.Errorf(wire.CodeFailed, "start session %q: agentd: %s", f.name, why)
+	}
+	return wire.Errorf(wire.CodeFailed, "start session %q: agentd has gone: %v", f.name, err)
+}
+
+// launch makes agentd's orders out of the start's.
+func (f *starting) launch() (*wire.Launch, error) {
+	q := f.start
+	launch := &wire.Launch{
+		Command: q.Command, WorkDir: q.WorkDir, Env: map[string]string{}, Columns: q.Columns, Rows: q.Rows,
+		PreStart: q.PreStart, SessionSetup: q.SessionSetup, SessionLive: q.SessionLive,
+		ProcessNames: q.ProcessNames, ReadyPromptPrefix: q.ReadyPromptPrefix, ReadyDelayMS: q.ReadyDelayMS, Nudge: q.Nudge,
+		Unset: controllerOnly,
+	}
+	for k, v := range q.Env {
+		if !isControllerOnly(k) {
+			launch.Env[k] = v
+		}
+	}
+	launch.Env["GC_TMUX_SESSION"] = "main"
+	if q.SessionSetupScript != "" {
+		script, err := readScript(q.SessionSetupScript)
+		if err != nil {
+			f.push(wire.Progress{Warning: "session_setup_script: " + err.Error()})
+		}
+		launch.SessionSetupScript = script
+	}
+	if err := f.hub.backend.Adapt(launch, q); err != nil {
+		return nil, err
+	}
+	return launch, nil
+}
+
+// controllerOnly are variables that speak of the controller's gc and mean nothing, or the wrong thing, to an agent.
+var controllerOnly = []string{"GC_SESSION", "GC_EVENTS", "GC_BEADS"}
+
+func isControllerOnly(name string) bool {
+	for _, n := range controllerOnly {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// readScript reads session_setup_script, a file of the controller.
+func readScript(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxScript+1))
+	if err != nil {
+		return "", err
+	}
+	if len(b) > maxScript {
+		return "", fmt.Errorf("%q is over %d bytes", path, maxScript)
+	}
+	return string(b), nil
+}
+
+// city is the label of the gc workspace that owns the session.
+func (f *starting) city() string {
+	for _, c := range []string{f.start.City, f.start.Env["GC_CITY"], f.start.Env["GC_CITY_PATH"]} {
+		if c != "" {
+			return c
+		}
+	}
+	return ""
+}
+
+// reserved are the words by which gc recognises a live duplicate in start's stderr, in any case. Nothing else may contain them.
+var reserved = regexp.MustCompile(`(?i)already(\s+)exists`)
+
+func reword(text string) string { return reserved.ReplaceAllString(text, "exists${1}already") }
+
+func rewordError(err error) error {
+	e := wire.AsError(err)
+	if e.Code != wire.CodeExists {
+		e.Text = reword(e.Text)
+	}
+	return e
+}

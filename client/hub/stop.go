@@ -1,0 +1,89 @@
+package hub
+
+import (
+	"context"
+	"time"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+const (
+	// stopTime bounds agentd's own way of stopping; with probeTime and removeTime a stop ends within 25 s, where gc allows 30.
+	stopTime = 15 * time.Second
+	// maxGrace bounds what a caller may grant the agent, so that agentd has time to act within stopTime.
+	maxGrace = 13 * time.Second
+	// probeTime is how long agentd may take to say that it lives, before it is ended by force.
+	probeTime = 3 * time.Second
+)
+
+// stop answers OpStop: when it returns without an error there is no such session. It goes on when its caller goes away, so that no
+// session is left half-stopped.
+func (h *Hub) stop(ctx context.Context, name string, q wire.Stop) error {
+	h.mu.Lock()
+	if cancel := h.starting[name]; cancel != nil {
+		cancel(errStopped)
+	}
+	h.mu.Unlock()
+	unlock, err := h.names.lock(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTime+stopTime+removeTime)
+	defer cancel()
+	s, err := h.lookup(ctx, name)
+	if s == nil || err != nil {
+		return err
+	}
+	s.update(func() { s.stopping = true })
+	if err := s.askToStop(ctx, q); err != nil {
+		h.log.Warn("agentd did not stop its session; ending it by force", "session", name, "error", err)
+	}
+	if err := h.discard(ctx, s); err != nil {
+		s.update(func() { s.stopping = false })
+		return err
+	}
+	return nil
+}
+
+// askToStop lets agentd end its session gracefully. Should it not even say that it lives, there is no point in waiting.
+func (s *session) askToStop(ctx context.Context, q wire.Stop) error {
+	probe, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	conn, err := s.link(probe)
+	if wire.CodeOf(err) == wire.CodeNoSession {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := conn.Call(probe, mux.Request{Op: wire.OpState}, nil); err != nil {
+		return err
+	}
+	q.GraceMS = min(q.GraceMS, maxGrace.Milliseconds())
+	ctx, cancel = context.WithTimeout(ctx, stopTime)
+	defer cancel()
+	return conn.Call(ctx, mux.Request{Op: wire.OpStop, Body: q}, nil)
+}
+
+// discard removes what there is of a session, by force where it lives.
+func (h *Hub) discard(ctx context.Context, s *session) error {
+	s.close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+	defer cancel()
+	if err := s.ep.Remove(ctx); err != nil {
+		h.forget(s) // whoever asks next looks at what there is
+		return err
+	}
+	s.update(func() { s.over, s.gone, s.status = true, true, wire.Status{State: wire.StateExited} })
+	h.forget(s)
+	return nil
+}
+
+// undo removes what a failed start has made.
+func (h *Hub) undo(s *session) {
+	if err := h.discard(context.Background(), s); err != nil {
+		h.log.Error("a failed start was not cleaned up", "session", s.name, "error", err)
+	}
+}
