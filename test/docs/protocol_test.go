@@ -75,11 +75,24 @@ func column(rows [][]string, n int) []string {
 type source struct {
 	consts  map[string]map[string]string // type → name → value, for string constants
 	structs map[string]map[string]string // struct → JSON name → type as the page says it
+	// comments are those of the operations: "Peek → PeekReply; the text comes out. Viewer."
+	comments map[string]string
+}
+
+// bodiesIn gives the bodies that text names.
+func (s *source) bodiesIn(text string) []string {
+	named := map[string]bool{}
+	for _, word := range regexp.MustCompile(`\w+`).FindAllString(text, -1) {
+		if s.structs[word] != nil && word != "Error" {
+			named[word] = true
+		}
+	}
+	return slices.Collect(maps.Keys(named))
 }
 
 func wireSource(t *testing.T) source {
 	t.Helper()
-	s := source{consts: map[string]map[string]string{}, structs: map[string]map[string]string{}}
+	s := source{consts: map[string]map[string]string{}, structs: map[string]map[string]string{}, comments: map[string]string{}}
 	files, err := filepath.Glob(filepath.Join(root, "agentd/wire/*.go"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no source: %v", err)
@@ -89,7 +102,7 @@ func wireSource(t *testing.T) source {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,6 +139,9 @@ func (s *source) addConst(v *ast.ValueSpec) {
 			s.consts[kind.Name] = map[string]string{}
 		}
 		s.consts[kind.Name][v.Names[0].Name] = value
+		if kind.Name == "Op" {
+			s.comments[value] = v.Doc.Text()
+		}
 	}
 }
 
@@ -251,11 +267,7 @@ func TestThePageListsTheOperationsOfTheSource(t *testing.T) {
 		if _, known := roles[op]; known != strings.Contains(answered, "agentd") {
 			t.Errorf("%s: the page says that %s answers, agentd knows it: %v", op, answered, known)
 		}
-		for _, body := range regexp.MustCompile(`[A-Z]\w+`).FindAllString(bodies, -1) {
-			if code.structs[body] == nil {
-				t.Errorf("%s: the source has no body %s", op, body)
-			}
-		}
+		same(t, op+"'s bodies", code.bodiesIn(bodies), code.bodiesIn(code.comments[op]))
 	}
 }
 
@@ -368,4 +380,63 @@ func unhex(t *testing.T, s string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func TestThePageListsTheMetricsOfTheSource(t *testing.T) {
+	t.Parallel()
+	var page, code []string
+	for _, r := range rows(section(t, read(t, "docs/operations.md"), "## Metrics")) {
+		if strings.HasPrefix(r[0], "agentd_") {
+			page = append(page, r[0])
+		}
+	}
+	for _, m := range regexp.MustCompile(`"(agentd_\w+)"`).FindAllStringSubmatch(read(t, "agentd/health/metrics.go"), -1) {
+		code = append(code, m[1])
+	}
+	same(t, "metrics", page, code)
+}
+
+// Every link from one page to another, or to a heading, leads somewhere.
+func TestTheLinksLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob(filepath.Join(root, "docs/*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range append(pages, filepath.Join(root, "README.md")) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\]\(([^)]*)\)`).FindAllStringSubmatch(string(text), -1) {
+			path, heading, _ := strings.Cut(m[1], "#")
+			if strings.Contains(path, "://") {
+				continue
+			}
+			target := page
+			if path != "" {
+				target = filepath.Join(filepath.Dir(page), path)
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s: %v", page, m[1], err)
+			} else if heading != "" && !slices.Contains(anchors(t, target), heading) {
+				t.Errorf("%s links to %s, which has no such heading", page, m[1])
+			}
+		}
+	}
+}
+
+// anchors gives the names under which a page's headings can be linked to.
+func anchors(t *testing.T, page string) []string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		name := strings.ReplaceAll(strings.ToLower(m[1]), " ", "-")
+		out = append(out, regexp.MustCompile("[^a-z0-9_-]").ReplaceAllString(name, ""))
+	}
+	return out
 }
