@@ -1,0 +1,69 @@
+// Package contract_test drives the real programs the way gc does, one test for each rule of the exec contract (docs/exec-provider.md).
+package contract_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/gascity/agentd/test/binaries"
+)
+
+// programs is the folder of the programs that the tests run.
+var programs string
+
+func TestMain(m *testing.M) {
+	if agent, ok := agents[os.Getenv(agentVariable)]; ok {
+		agent()
+		return
+	}
+	os.Exit(runAll(m))
+}
+
+func runAll(m *testing.M) int {
+	if _, err := exec.LookPath("tmux"); err != nil {
+		if os.Getenv("AGENTD_REQUIRE_ALL") != "" {
+			fmt.Fprintln(os.Stderr, "tmux is not installed")
+			return 1
+		}
+		fmt.Fprintln(os.Stderr, "skipped: tmux is not installed")
+		return 0
+	}
+	dir, err := os.MkdirTemp("", "contract")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	programs = dir
+	if err := binaries.Build(programs); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// otherVersion is the version of the programs that otherPrograms gives.
+const otherVersion = "v0.99.0"
+
+// otherPrograms builds another version of the programs, once.
+var otherPrograms = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(programs, "other")
+	return dir, binaries.BuildOther(filepath.Join(programs, "tmp"), dir, otherVersion)
+})
+
+// need gives the path of a program that a test can't do without.
+func need(t *testing.T, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		if os.Getenv("AGENTD_REQUIRE_ALL") != "" {
+			t.Fatalf("%s is not installed", program)
+		}
+		t.Skipf("%s is not installed", program)
+	}
+	return path
+}

@@ -1,0 +1,178 @@
+package contract_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTheAgentSeesItsEnvironment(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	odd := "a \"quoted\" $VALUE with 'all' kinds\nof lines; #{pane_id} \\ é 🙂\t."
+	g.start("s", config{
+		"command": `printf '%s|%s|%s' "$ODD" "${EMPTY-unset}" "$GC_SESSION_ID" > seen; exec cat`,
+		"env":     map[string]string{"ODD": odd, "EMPTY": "", "GC_SESSION_ID": "id-1"},
+	})
+	g.until("the agent has written", func() bool { return g.file("work", "seen") != "" })
+	if got, want := g.file("work", "seen"), odd+"||id-1"; got != want {
+		t.Errorf("the agent saw %q, want %q", got, want)
+	}
+}
+
+func TestTheAgentSeesTheEnvironmentOfTheCallThatStartsIt(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	g.env = append(g.env, "WHOSE=the hub's starter")
+	g.ok("is-running", "s")
+	g.env = append(g.env, "WHOSE=mine")
+	g.start("s", config{"command": `echo "$WHOSE" > seen; exec cat`})
+	g.until("the agent has written", func() bool { return g.file("work", "seen") != "" })
+	if got := g.file("work", "seen"); got != "mine\n" {
+		t.Errorf("the agent saw %q", got)
+	}
+}
+
+func TestWithoutACommandTheSessionIsAShell(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	g.start("s", nil)
+	g.okIn("echo $((6*7))", "nudge", "s")
+	g.untilScreen("s", "\n42")
+}
+
+func TestFoldersGoOverEachOtherInTheContractsOrder(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	layers := []string{"pack1", "pack2", "overlay", "copied"}
+	// File i is in the layers up to i, so the last of these must win.
+	for i, layer := range layers {
+		for j := i; j < len(layers); j++ {
+			g.write(layer, layer, "sub", layers[j])
+		}
+	}
+	g.write("of the work dir", "work", "sub", "own")
+	g.write("single", "single.txt")
+	g.start("s", config{
+		"command":           "cat",
+		"pack_overlay_dirs": []string{g.path("pack1"), g.path("pack2"), g.path("no-such-pack")},
+		"overlay_dir":       g.path("overlay"),
+		"copy_files": []map[string]string{
+			{"src": g.path("copied"), "rel_dst": ""}, {"src": g.path("single.txt"), "rel_dst": "deep/renamed.txt"},
+			{"src": g.path("single.txt")}, {"src": g.path("missing"), "rel_dst": "missing"},
+		},
+	})
+	for _, layer := range layers {
+		if got := g.file("work", "sub", layer); got != layer {
+			t.Errorf("file %q is of layer %q", layer, got)
+		}
+	}
+	for file, want := range map[string]string{"sub/own": "of the work dir", "deep/renamed.txt": "single", "single.txt": "single", "missing": ""} {
+		if got := g.file("work", file); got != want {
+			t.Errorf("file %q holds %q, want %q", file, got, want)
+		}
+	}
+}
+
+func TestPreStartRunsInTheTargetBeforeTheAgent(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	g.start("s", config{
+		"command":   "cat order; exec cat",
+		"pre_start": []string{`echo "first $WORD" > order`, "pwd >> order"},
+		"env":       map[string]string{"WORD": "here"},
+	})
+	g.untilScreen("s", "first here\n"+g.path("work"))
+}
+
+func TestSetupRunsInTheTargetAfterTheAgentAndBeforeStartReturns(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	script := g.write("#!/bin/bash\nwords=(script $WORD)\ntmux display-message -p \"${words[*]} #{session_name}\" >> order\n", "controller", "setup.sh")
+	if err := os.Chmod(script, 0o644); err != nil { // it is read, not run
+		t.Fatal(err)
+	}
+	g.start("s", config{
+		"command":              "cat",
+		"session_setup":        []string{`sleep 0.2; tmux display-message -p "setup $WORD #{session_name}" >> order`},
+		"session_setup_script": script,
+		"session_live":         []string{`sleep 0.2; tmux display-message -p "live $WORD #{session_name}" >> order`},
+		"env":                  map[string]string{"WORD": "w"},
+	})
+	if got, want := g.file("work", "order"), "setup w main\nscript w main\nlive w main\n"; got != want {
+		t.Errorf("when start had returned the file was %q, want %q", got, want)
+	}
+}
+
+func TestAFailingSetupCommandOnlyWarns(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	r := g.start("s", config{
+		"command":              "cat",
+		"pre_start":            []string{"echo pre-words >&2; exit 3", "touch went-on"},
+		"session_setup":        []string{"no-such-setup-command"},
+		"session_setup_script": g.path("no-such-script"),
+		"session_live":         []string{"exit 9"},
+		"overlay_dir":          g.path("no-such-overlay"),
+	})
+	g.is("true", "is-running", "s")
+	for _, words := range []string{"pre-words", "no-such-setup-command", "no-such-script", "9"} {
+		if !strings.Contains(r.stderr, words) {
+			t.Errorf("stderr warns of nothing with %q: %q", words, r.stderr)
+		}
+	}
+	for line := range strings.Lines(r.stderr) {
+		if !strings.Contains(line, "warning") {
+			t.Errorf("no warning: %q", line)
+		}
+	}
+	if !g.exists("work", "went-on") {
+		t.Error("the command after a failing one did not run")
+	}
+}
+
+func TestTheNudgeWaitsForThePrompt(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	r := g.start("s", config{
+		// What is typed before the prompt is thrown away, as TUIs do.
+		"command":             `stty -echo; sleep 0.7; python3 -c 'import termios,sys; termios.tcflush(0, termios.TCIFLUSH)'; stty echo; printf ' ❯ '; cat > got`,
+		"ready_prompt_prefix": "❯",
+		"nudge":               "do the work\nnow",
+	})
+	if r.took < 700*time.Millisecond {
+		t.Errorf("start returned after %s, before the prompt", r.took)
+	}
+	g.until("the nudge has arrived", func() bool { return g.file("work", "got") == "do the work\nnow\n" })
+}
+
+func TestTheReadyDelayIsSlept(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	g.ok("is-running", "s")
+	c := agent("prompt", g.path("got"))
+	c["ready_delay_ms"], c["nudge"] = 800, "hello"
+	if r := g.start("s", c); r.took < 800*time.Millisecond {
+		t.Errorf("start returned after %s", r.took)
+	}
+	g.until("the nudge has arrived", func() bool { return strings.Join(g.submitted("got"), "") == "hello" })
+}
+
+func TestStartReturnsWhenTheProcessIsThere(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	g.start("s", config{"command": "sleep 0.5; exec bash -c 'exec -a late sleep 1000'", "process_names": []string{"late"}})
+	if got := g.okIn("late", "process-alive", "s"); got != "true" {
+		t.Errorf("process-alive gives %q when start has returned", got)
+	}
+}
+
+func TestStartWarnsOfAProcessThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	r := g.start("s", config{"command": "cat", "process_names": []string{"never-there"}})
+	if !strings.Contains(r.stderr, "never-there") {
+		t.Errorf("stderr is %q", r.stderr)
+	}
+}
