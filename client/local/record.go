@@ -1,0 +1,72 @@
+package local
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gascity/agentd/client/hub"
+)
+
+// record is session.json, what a session's folder says of it.
+type record struct {
+	Name     string    `json:"name"`
+	City     string    `json:"city,omitempty"`
+	Key      string    `json:"key,omitempty"`
+	Instance string    `json:"instance"`
+	Audience string    `json:"audience"`
+	Created  time.Time `json:"created"`
+	WorkDir  string    `json:"work_dir,omitempty"`
+	Command  string    `json:"command,omitempty"`
+	// PID is agentd's, and PIDStart says when that process started, in the kernel's terms: the number alone may be another's by now.
+	PID      int    `json:"pid,omitempty"`
+	PIDStart string `json:"pid_start,omitempty"`
+	// Launched is when the start was complete, zero while the session is half-made.
+	Launched time.Time `json:"launched,omitzero"`
+}
+
+const recordFile = "session.json"
+
+// readRecord reads the record in a session's folder, nil when there is none.
+func readRecord(dir string) (*record, error) {
+	b, err := os.ReadFile(filepath.Join(dir, recordFile))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read session: %w", err)
+	}
+	var r record
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("read session: %s: %w", filepath.Join(dir, recordFile), err)
+	}
+	return &r, nil
+}
+
+// write replaces the record in a session's folder.
+func (r *record) write(dir string) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("write session: %w", err)
+	}
+	name := filepath.Join(dir, recordFile)
+	temporary := name + ".new"
+	if err := os.WriteFile(temporary, append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write session: %w", err)
+	}
+	if err := os.Rename(temporary, name); err != nil {
+		return fmt.Errorf("write session: %w", err)
+	}
+	return nil
+}
+
+func (r *record) forHub() hub.Record {
+	return hub.Record{
+		Name: r.Name, City: r.City, Key: r.Key, Instance: r.Instance, Audience: r.Audience,
+		Created: r.Created, WorkDir: r.WorkDir, Command: r.Command, PID: r.PID,
+	}
+}
