@@ -1,0 +1,104 @@
+package connect
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/gascity/agentd/client/paths"
+)
+
+// ErrNoHub says that no hub runs, where none was to be started.
+var ErrNoHub = errors.New("no hub is running")
+
+// Options say which hub is meant.
+type Options struct {
+	// Backend names the hub's backend ("local").
+	Backend string
+	// NoStart makes a missing hub an error, ErrNoHub, and leaves a hub of another build alone.
+	NoStart bool
+	// Command runs a hub; empty means gcctl, beside this program or on PATH, with HubArgs.
+	Command []string
+	// Logger gets what goes wrong on the way; nil means nothing.
+	Logger *slog.Logger
+
+	// testOnlyVersion stands for this build's version.
+	testOnlyVersion string
+}
+
+// ListenFD is the descriptor that a started hub finds its listening socket at.
+const ListenFD = 3
+
+// HubArgs are the arguments with which gcctl runs the hub of a backend.
+func HubArgs(backend string) []string {
+	return []string{"hub", "run", "--backend", backend, "--listen-fd", fmt.Sprint(ListenFD)}
+}
+
+// hub is a hub's place, and how to start one there.
+type hub struct {
+	options Options
+	files   paths.Hub
+}
+
+func open(o Options) (*hub, error) {
+	if o.Backend == "" {
+		return nil, errors.New("connect: no backend named")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	dirs, err := paths.Open()
+	if err != nil {
+		return nil, err
+	}
+	return &hub{options: o, files: dirs.Hub(o.Backend)}, nil
+}
+
+// command is what starts the hub.
+func (h *hub) command() ([]string, error) {
+	if len(h.options.Command) > 0 {
+		return h.options.Command, nil
+	}
+	program, err := findProgram("gcctl")
+	if err != nil {
+		return nil, err
+	}
+	return append([]string{program}, HubArgs(h.options.Backend)...), nil
+}
+
+// findProgram finds one of our programs: beside this one, which may have been started through a link, or on PATH.
+func findProgram(name string) (string, error) {
+	own, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", name, err)
+	}
+	if real, err := filepath.EvalSymlinks(own); err == nil {
+		own = real
+	}
+	beside := filepath.Join(filepath.Dir(own), name)
+	if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+		return beside, nil
+	}
+	found, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("%s is neither in %s nor on PATH: put it beside %s", name, filepath.Dir(own), filepath.Base(own))
+	}
+	return found, nil
+}
+
+// environment is what the hub gets: this program's, less what ties it to a terminal or to the tmux session that it happens to be called in.
+func environment() []string {
+	var env []string
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		if name == "TMUX" || strings.HasPrefix(name, "TMUX_") || name == "GC_HUB" {
+			continue
+		}
+		env = append(env, pair)
+	}
+	return env
+}
