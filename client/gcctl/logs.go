@@ -1,0 +1,78 @@
+package gcctl
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+type logsOptions struct {
+	app    *app
+	follow bool
+	tail   int
+}
+
+func newLogs(a *app) *cobra.Command {
+	o := &logsOptions{app: a}
+	cmd := &cobra.Command{
+		Use:   "logs NAME",
+		Short: "Print what an agent has said",
+		Long: `Print an agent's output as plain lines, without its repaints. It is there after
+the agent has ended, too, until a session of that name is started again.`,
+		Example: `  gcctl logs demo --tail 20
+  gcctl logs demo -f`,
+		Args:              sessionArgs(0, 0, ""),
+		ValidArgsFunction: a.completeSessions(1, true),
+		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
+	}
+	cmd.Flags().BoolVarP(&o.follow, "follow", "f", false, "go on with what comes, until the agent ends or Ctrl-C")
+	cmd.Flags().IntVar(&o.tail, "tail", -1, "print the last `N` lines of what there is; -1: all that is kept")
+	return cmd
+}
+
+func (o *logsOptions) run(ctx context.Context, session string) error {
+	out := &written{w: o.app.streams.Out}
+	ask := wire.Output{Tail: o.tail, Follow: o.follow}
+	err := o.app.hub().Do(ctx, string(wire.OpOutput), true, func(ctx context.Context, c *mux.Conn) error {
+		if out.any {
+			ask.Tail = 0 // a second connection goes on with what is new
+		}
+		k, err := c.Open(ctx, mux.Request{Op: wire.OpOutput, Session: session, Body: ask})
+		if err != nil {
+			return err
+		}
+		defer k.Cancel()
+		_, err = io.Copy(out, k)
+		if errors.Is(err, errOutput) {
+			return err
+		}
+		if err == nil {
+			err = k.Result(nil)
+		}
+		return err
+	})
+	return o.app.explain(ctx, session, err)
+}
+
+// errOutput: standard output can't be written.
+var errOutput = errors.New("write to standard output")
+
+// written knows whether anything was written.
+type written struct {
+	w   io.Writer
+	any bool
+}
+
+func (o *written) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	o.any = o.any || n > 0
+	if err != nil {
+		err = errors.Join(errOutput, err)
+	}
+	return n, err
+}

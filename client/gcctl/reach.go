@@ -1,0 +1,121 @@
+package gcctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/client/connect"
+	"github.com/gascity/agentd/client/hub"
+	"github.com/gascity/agentd/client/local"
+	"github.com/gascity/agentd/client/paths"
+	"github.com/gascity/agentd/client/token"
+)
+
+// hubLink is the way to the hub.
+type hubLink interface {
+	// Call makes a request without streams. With safe it is made again when the hub went away meanwhile.
+	Call(ctx context.Context, r mux.Request, reply any, safe bool) error
+	// Do gives f a connection, and with safe another one when the first was lost. what is being done is named in errors.
+	Do(ctx context.Context, what string, safe bool, f func(context.Context, *mux.Conn) error) error
+	// Close lets go of the connection.
+	Close()
+}
+
+// hubless says whether GC_HUB=off asks for no hub's process: the hub's code then runs in this one.
+func (a *app) hubless() bool { return a.getenv("GC_HUB") == "off" }
+
+// newLink makes a way to the hub. With start one is started when none answers; without, that is connect.ErrNoHub.
+func (a *app) newLink(start bool) hubLink {
+	if a.hubless() {
+		return &inProcess{app: a}
+	}
+	return connect.New(connect.Options{Backend: a.backend, NoStart: !start})
+}
+
+// dial makes a connection of its own to the hub, for an attach.
+func (a *app) dial(ctx context.Context) (*mux.Conn, error) {
+	if a.hubless() {
+		h, err := a.ownHub()
+		if err != nil {
+			return nil, err
+		}
+		return h.Connect(ctx)
+	}
+	return connect.Hub(ctx, connect.Options{Backend: a.backend})
+}
+
+// ownHub gives the hub that runs within this process.
+func (a *app) ownHub() (*hub.Hub, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.own != nil {
+		return a.own, nil
+	}
+	backend, mint, err := a.openBackend()
+	if err != nil {
+		return nil, err
+	}
+	a.own = hub.New(backend, hub.Options{Token: mint})
+	a.endBackend = backend.Close
+	return a.own, nil
+}
+
+// openBackend makes the backend that --backend names, and what mints tokens for its sessions.
+func (a *app) openBackend() (*local.Backend, func(audience string) (string, error), error) {
+	dirs, err := paths.Open()
+	if err != nil {
+		return nil, nil, err
+	}
+	signer, err := token.Open(dirs.Keys())
+	if err != nil {
+		return nil, nil, err
+	}
+	backend, err := local.New(local.Config{Dirs: dirs, PublicKeys: signer.PublicKeys()})
+	if err != nil {
+		return nil, nil, err
+	}
+	return backend, func(audience string) (string, error) { return signer.Mint(audience, wire.RoleOperator) }, nil
+}
+
+// inProcess is the way to the hub within this process.
+type inProcess struct {
+	app  *app
+	conn *mux.Conn
+}
+
+func (l *inProcess) Call(ctx context.Context, r mux.Request, reply any, safe bool) error {
+	return l.Do(ctx, string(r.Op), safe, func(ctx context.Context, c *mux.Conn) error { return c.Call(ctx, r, reply) })
+}
+
+func (l *inProcess) Do(ctx context.Context, what string, _ bool, f func(context.Context, *mux.Conn) error) error {
+	conn, err := l.connect(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return f(ctx, conn)
+}
+
+func (l *inProcess) connect(ctx context.Context) (*mux.Conn, error) {
+	h, err := l.app.ownHub()
+	if err != nil {
+		return nil, err
+	}
+	l.app.mu.Lock()
+	defer l.app.mu.Unlock()
+	if l.conn == nil {
+		l.conn, err = h.Connect(ctx)
+	}
+	return l.conn, err
+}
+
+func (l *inProcess) Close() {
+	if l.conn != nil {
+		_ = l.conn.Close(wire.CloseNormal, "") // its other end is in this process
+	}
+}
+
+// noHub says whether err means that no hub runs.
+func noHub(err error) bool { return errors.Is(err, connect.ErrNoHub) }

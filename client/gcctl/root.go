@@ -1,0 +1,111 @@
+package gcctl
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Streams are what a command reads and writes.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// Run does what args ask for; args[0] is the program, as it was started. SIGINT, SIGTERM and SIGHUP, or the end of ctx, cancel what is under way,
+// in the hub as well. Report tells the error.
+func Run(ctx context.Context, streams Streams, args []string) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	a := &app{streams: streams, getenv: os.Getenv, argv: args}
+	defer a.close()
+	root := newRoot(a)
+	root.SetArgs(args[min(1, len(args)):])
+	return root.ExecuteContext(ctx)
+}
+
+const rootLong = `gcctl lists, watches and drives agents that run in sessions on this machine.
+
+A session is one agent in a tmux window of its own. It lives on when you leave
+it, when gcctl ends, and when the hub, the process of yours that keeps the
+connections to all sessions, is stopped or replaced.`
+
+// newRoot makes the tree of commands.
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "gcctl",
+		Short: "Drive agents in sessions",
+		Long:  rootLong,
+		Example: `  gcctl start demo -- bash
+  gcctl nudge demo 'echo hello'
+  gcctl peek demo
+  gcctl attach demo`,
+		Annotations:   map[string]string{},
+		Args:          cobra.ArbitraryArgs,
+		RunE:          group,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		// The distance in letters up to which a mistyped command is recognised.
+		SuggestionsMinimumDistance: 2,
+	}
+	if strings.HasPrefix(filepath.Base(firstOr(a.argv, "gcctl")), "kubectl-") {
+		root.Annotations[cobra.CommandDisplayNameAnnotation] = "kubectl gc"
+	}
+	root.SetIn(a.streams.In)
+	root.SetOut(a.streams.Out)
+	root.SetErr(a.streams.Err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%w", err) })
+	root.SetUsageTemplate(usageTemplate(root.UsageTemplate()))
+	root.PersistentFlags().StringVar(&a.backend, "backend", defaultBackend, "where sessions run: "+strings.Join(backendNames, "|"))
+	_ = root.RegisterFlagCompletionFunc("backend", cobra.FixedCompletions(backendNames, cobra.ShellCompDirectiveNoFileComp))
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.checkBackend(cmd) }
+	root.AddGroup(&cobra.Group{ID: "sessions", Title: "Sessions:"}, &cobra.Group{ID: "looking", Title: "Looking:"},
+		&cobra.Group{ID: "typing", Title: "Typing:"}, &cobra.Group{ID: "other", Title: "Other:"})
+	add(root, "sessions", newList(a), newStart(a), newStop(a), newMeta(a), newCopy(a))
+	add(root, "looking", newPeek(a), newLogs(a))
+	add(root, "typing", newAttach(a), newNudge(a), newKeys(a), newInterrupt(a))
+	add(root, "other", newHub(a), newVersion(a))
+	root.AddCommand(newExecSession(a))
+	root.SetHelpCommandGroupID("other")
+	root.SetCompletionCommandGroupID("other")
+	return root
+}
+
+func add(parent *cobra.Command, groupID string, commands ...*cobra.Command) {
+	for _, c := range commands {
+		c.GroupID = groupID
+		parent.AddCommand(c)
+	}
+}
+
+// usageTemplate wraps the flags' descriptions at 80 columns.
+func usageTemplate(template string) string {
+	template = strings.ReplaceAll(template, "LocalFlags.FlagUsages ", "LocalFlags.FlagUsagesWrapped 80 ")
+	return strings.ReplaceAll(template, "InheritedFlags.FlagUsages ", "InheritedFlags.FlagUsagesWrapped 80 ")
+}
+
+// group runs a command that only has subcommands.
+func group(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	err := usage(cmd, "unknown command %q", args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return hint(err, "did you mean %s %s?", cmd.CommandPath(), strings.Join(near, " or "))
+	}
+	return hint(err, "%s --help lists the commands", cmd.CommandPath())
+}
+
+func firstOr(list []string, other string) string {
+	if len(list) > 0 {
+		return list[0]
+	}
+	return other
+}

@@ -1,0 +1,124 @@
+package gcctl
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+// completionTime bounds what a person who pressed Tab waits for.
+const completionTime = time.Second
+
+// sessions lists what there is, ended ones too.
+func sessions(ctx context.Context, link hubLink, prefix string, all bool) ([]wire.Info, error) {
+	var reply wire.ListReply
+	err := link.Call(ctx, mux.Request{Op: wire.OpList, Body: wire.List{Prefix: prefix, All: all}}, &reply, true)
+	return reply.Sessions, err
+}
+
+// missing explains that a session isn't there: perhaps it has ended, perhaps another name was meant.
+func (a *app) missing(ctx context.Context, session string, err error) error {
+	ctx, cancel := context.WithTimeout(ctx, completionTime)
+	defer cancel()
+	list, listErr := sessions(ctx, a.hub(), "", true)
+	if listErr != nil {
+		return err
+	}
+	var names []string
+	for _, s := range list {
+		if s.Name == session {
+			return hint(err, "gcctl logs %s shows what it said last", quoteWord(session))
+		}
+		names = append(names, s.Name)
+	}
+	err = fmt.Errorf("no session %q", session)
+	switch near := nearest(session, names); {
+	case near != "":
+		return hint(err, "did you mean %q?", near)
+	case len(names) == 0:
+		return hint(err, "there is no session at all; gcctl start makes one")
+	default:
+		return hint(err, "gcctl ls -a lists all sessions")
+	}
+}
+
+// nearest gives the one of names that name was most likely meant to be, "" when none is near.
+func nearest(name string, names []string) string {
+	best, distance := "", len(name)/3+2 // what may differ
+	for _, n := range names {
+		d := editDistance(strings.ToLower(name), strings.ToLower(n))
+		if strings.HasPrefix(strings.ToLower(n), strings.ToLower(name)) {
+			d = min(d, 1)
+		}
+		if d < distance {
+			best, distance = n, d
+		}
+	}
+	return best
+}
+
+// editDistance counts the letters to insert, delete, replace, or swap with their neighbour, to make a from b.
+func editDistance(a, b string) int {
+	x, y := []rune(a), []rune(b)
+	two, one := []int(nil), make([]int, len(y)+1)
+	for j := range one {
+		one[j] = j
+	}
+	for i := range x {
+		row := make([]int, len(y)+1)
+		row[0] = i + 1
+		for j := range y {
+			cost := 1
+			if x[i] == y[j] {
+				cost = 0
+			}
+			row[j+1] = min(one[j+1]+1, row[j]+1, one[j]+cost)
+			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
+				row[j+1] = min(row[j+1], two[j-1]+1)
+			}
+		}
+		two, one = one, row
+	}
+	return one[len(y)]
+}
+
+// completeSessions completes the names of sessions for the first max arguments, 0 for all. It starts no hub: Tab must not start programs.
+func (a *app) completeSessions(max int, all bool) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if max > 0 && len(args) >= max {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return a.sessionNames(cmd.Context(), args, typed, all), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// sessionNames gives the names that begin with typed, but for those in taken, with a description after a tab, as cobra has it.
+func (a *app) sessionNames(ctx context.Context, taken []string, typed string, all bool) []string {
+	ctx, cancel := context.WithTimeout(ctx, completionTime)
+	defer cancel()
+	found := make(chan []wire.Info, 1)
+	go func() { // left behind when it takes too long: the process ends now
+		link := a.newLink(false)
+		defer link.Close()
+		list, _ := sessions(ctx, link, typed, all) // an error completes nothing
+		found <- list
+	}()
+	var names []string
+	select {
+	case list := <-found:
+		for _, s := range list {
+			if !slices.Contains(taken, s.Name) {
+				names = append(names, s.Name+"\t"+stateOf(s)+"  "+oneLine(s.Command))
+			}
+		}
+	case <-ctx.Done():
+	}
+	return names
+}

@@ -1,0 +1,136 @@
+package gcctl
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+func newNudge(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "nudge NAME [TEXT…|-]",
+		Short: "Type a message and submit it",
+		Long: `Type a message into a session and submit it with Enter. Words are joined by
+spaces; without any, or with -, the message is read from stdin, and newlines at
+its end are left out.
+
+The text is literal: it can hold several lines, and names of keys mean nothing
+in it (gcctl keys presses keys). Messages to one session never mix.`,
+		Example: `  gcctl nudge demo 'run the tests again'
+  gcctl nudge demo < task.md`,
+		Args:              sessionArgs(0, -1, ""),
+		ValidArgsFunction: a.completeSessions(1, false),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.nudge(cmd.Context(), args[0], args[1:])
+		},
+	}
+}
+
+func (a *app) nudge(ctx context.Context, session string, words []string) error {
+	text := []byte(strings.Join(words, " "))
+	if len(words) == 0 || len(words) == 1 && words[0] == "-" {
+		var err error
+		if text, err = a.readMessage(ctx); err != nil {
+			return err
+		}
+	}
+	if len(text) == 0 {
+		return fmt.Errorf("the message is empty")
+	}
+	if len(text) > wire.MaxNudge {
+		return hint(fmt.Errorf("the message has %d bytes, the limit is %d", len(text), wire.MaxNudge), "gcctl cp it into the session, and nudge its name")
+	}
+	// With the key a repeat after a lost connection isn't typed twice.
+	r := mux.Request{Op: wire.OpNudge, Session: session, Key: rand.Text()}
+	return a.explain(ctx, session, a.hub().Do(ctx, string(wire.OpNudge), true, func(ctx context.Context, c *mux.Conn) error {
+		k, err := c.Open(ctx, r)
+		if err != nil {
+			return err
+		}
+		defer k.Cancel()
+		if _, err = k.Write(text); err == nil {
+			err = k.CloseWrite()
+		}
+		if err != nil && !errors.Is(err, io.ErrClosedPipe) {
+			return err
+		}
+		return k.Result(nil) // also tells why the stream was closed early
+	}))
+}
+
+// readMessage reads stdin to its end.
+func (a *app) readMessage(ctx context.Context) ([]byte, error) {
+	if isTerminal(a.streams.In) {
+		fmt.Fprintln(a.streams.Err, "type the message, and end it with Ctrl-D on a line of its own:")
+	}
+	type input struct {
+		text []byte
+		err  error
+	}
+	read := make(chan input, 1)
+	go func() { // nothing interrupts the reading of a terminal; the process ends
+		text, err := io.ReadAll(io.LimitReader(a.streams.In, wire.MaxNudge+1))
+		read <- input{text, err}
+	}()
+	select {
+	case in := <-read:
+		if in.err != nil {
+			return nil, fmt.Errorf("read the message from stdin: %w", in.err)
+		}
+		return bytes.TrimRight(in.text, "\r\n"), nil
+	case <-ctx.Done():
+		return nil, errInterrupted
+	}
+}
+
+func newKeys(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "keys NAME KEY…",
+		Short: "Press keys",
+		Long: `Press keys, by tmux's names for them: Enter, Escape, Tab, BSpace, Up, Down, Left,
+Right, Home, End, PageUp, PageDown, F1 …; C-c is Ctrl-C, M-x is Alt-x. What is no
+name is typed as it is.`,
+		Example: `  gcctl keys demo Down Down Enter
+  gcctl keys demo C-c`,
+		Args:              sessionArgs(1, wire.MaxKeys, "no key given"),
+		ValidArgsFunction: a.completeKeys,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.callOnce(cmd.Context(), mux.Request{Op: wire.OpKeys, Session: args[0], Body: wire.Keys{Keys: args[1:]}}, nil)
+		},
+	}
+}
+
+// keyNames are the keys that completion offers.
+var keyNames = []string{
+	"Enter", "Escape", "Tab", "BTab", "Space", "BSpace", "Up", "Down", "Left", "Right", "Home", "End", "PageUp", "PageDown", "Insert", "Delete",
+	"C-c", "C-d", "C-u", "C-l", "C-z",
+}
+
+func (a *app) completeKeys(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return a.completeSessions(1, false)(cmd, args, typed)
+	}
+	return keyNames, cobra.ShellCompDirectiveNoFileComp
+}
+
+func newInterrupt(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:               "interrupt NAME",
+		Short:             "Press Ctrl-C",
+		Example:           "  gcctl interrupt demo",
+		Args:              sessionArgs(0, 0, ""),
+		ValidArgsFunction: a.completeSessions(1, false),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.callOnce(cmd.Context(), mux.Request{Op: wire.OpInterrupt, Session: args[0]}, nil)
+		},
+	}
+}

@@ -1,0 +1,245 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+const (
+	// outputWindow is how much of a session's output may be under way, in bytes. It is what a person still sees pass after Ctrl-C stopped a flood, so
+	// it is small; and it still carries 640 KB/s over a round trip of 100 ms.
+	outputWindow = 64 << 10
+	// outputBuffer is how much is written to the terminal at once.
+	outputBuffer = 64 << 10
+	// closing bounds what is still said on a connection when its turn is over.
+	closing = time.Second
+	// noticeTime is how long a notice over the session's screen stays.
+	noticeTime = 2 * time.Second
+)
+
+// link is one attach request and what carries its bytes.
+type link struct {
+	call  *mux.Call
+	sizes chan wire.Size
+	begun chan struct{} // closed when output has come, or none will
+	drawn bool          // output has come; read after begun
+	done  chan struct{} // closed when no more output comes
+	work  sync.WaitGroup
+}
+
+// serve lets the session have the terminal for as long as conn lasts, and closes conn.
+func (a *attachment) serve(ctx context.Context, conn *mux.Conn) turn {
+	ctx, cancel := context.WithCancel(ctx)
+	l, err := a.open(ctx, conn)
+	if err != nil {
+		cancel()
+		_ = conn.Close(wire.CloseNormal, "")
+		return a.failed(err)
+	}
+	t, over := a.watch(ctx, l)
+	if over { // the exchange itself has ended: it says how
+		t = a.judge(ctx, conn, l.call)
+	}
+	a.typed.setOpen(false)
+	cancel()
+	_ = conn.Close(wire.CloseNormal, "") // whatever it says, the connection is of no more use
+	l.join()
+	return t
+}
+
+// open asks for the session's terminal, and starts what carries the bytes.
+func (a *attachment) open(ctx context.Context, conn *mux.Conn) (*link, error) {
+	call, err := conn.Open(ctx, mux.Request{
+		Op: wire.OpAttach, Session: a.options.Session, Window: outputWindow,
+		Body: wire.Attach{Size: a.tty.size(), Term: a.options.Term, ReadOnly: a.options.ReadOnly},
+	})
+	if err != nil {
+		return nil, err
+	}
+	l := &link{call: call, sizes: make(chan wire.Size, 1), begun: make(chan struct{}), done: make(chan struct{})}
+	if a.lost.IsZero() {
+		a.takeKeys() // also before the first screen: people type ahead
+	}
+	l.work.Go(func() { l.show(a.screen) })
+	l.work.Go(func() { l.send(ctx, a.typed) })
+	l.work.Go(func() { l.resize(ctx) })
+	return l, nil
+}
+
+func (a *attachment) takeKeys() {
+	if !a.options.ReadOnly {
+		a.typed.setOpen(true)
+	}
+}
+
+// show passes the session's output on to the terminal. What comes while the terminal is busy is written at once afterwards.
+func (l *link) show(s *screen) {
+	defer close(l.done)
+	buf := make([]byte, outputBuffer)
+	for {
+		n, err := l.call.Read(buf)
+		if !l.drawn {
+			l.drawn = err == nil
+			close(l.begun)
+		}
+		if err != nil {
+			return // Result says why
+		}
+		if _, err := s.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// send passes on what is typed.
+func (l *link) send(ctx context.Context, t *typed) {
+	for {
+		data, err := t.take(ctx)
+		if err != nil {
+			return
+		}
+		if _, err := l.call.Write(data); err != nil {
+			return // the reading side reports it
+		}
+	}
+}
+
+// resize passes on the terminal's sizes.
+func (l *link) resize(ctx context.Context) {
+	for {
+		select {
+		case size := <-l.sizes:
+			if l.call.Push(size) != nil {
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// setSize hands the newest size over.
+func (l *link) setSize(size wire.Size) {
+	select {
+	case <-l.sizes: // an older one that nobody has taken yet
+	default:
+	}
+	l.sizes <- size
+}
+
+// join waits for what carries the bytes; but for one that writes to a terminal which takes nothing, only for a while.
+func (l *link) join() {
+	joined := make(chan struct{})
+	go func() {
+		l.work.Wait()
+		close(joined)
+	}()
+	timer := time.NewTimer(closing)
+	defer timer.Stop()
+	select {
+	case <-joined:
+	case <-timer.C:
+	}
+}
+
+// watch waits for the end of the link's turn. over is true when the exchange ended by itself.
+func (a *attachment) watch(ctx context.Context, l *link) (t turn, over bool) {
+	var redraw <-chan time.Time
+	awaited := l.begun
+	for {
+		e, end := a.wait(ctx, awaited, redraw)
+		switch e {
+		case eventDone:
+			if awaited == l.done || !l.drawn {
+				return turn{}, true
+			}
+			awaited = l.done
+			a.shown, a.lost, a.tries = true, time.Time{}, 0
+			a.takeKeys()
+		case eventLeave:
+			return turn{then: nextEnd, end: end}, false
+		case eventHelp:
+			return turn{then: nextHelp}, false
+		case eventSuspend:
+			return turn{then: nextSuspend}, false
+		case eventTimer:
+			return turn{then: nextRedraw}, false
+		case eventContinue: // the shell may have changed the terminal
+			if err := a.tty.raw(); err != nil {
+				return turn{then: nextEnd, err: err}, false
+			}
+			return turn{then: nextRedraw}, false
+		case eventResize:
+			l.setSize(a.tty.size())
+		case eventDropped:
+			if a.options.ReadOnly && !a.warned {
+				a.warned = true
+				a.screen.notice(a.tty.size(), "read-only: keys are dropped (~. or Ctrl-C leaves)")
+				redraw = time.After(noticeTime)
+			}
+		}
+	}
+}
+
+// judge says what the end of an exchange means.
+func (a *attachment) judge(ctx context.Context, conn *mux.Conn, call *mux.Call) turn {
+	ctx, cancel := context.WithTimeout(ctx, closing)
+	defer cancel()
+	var reply wire.AttachReply
+	err := call.Result(&reply)
+	switch {
+	case err == nil && reply.Exit != nil:
+		return turn{then: nextEnd, end: End{Exit: reply.Exit}}
+	case err == nil && reply.Detached:
+		return turn{then: nextEnd, end: End{Left: true}}
+	case err == nil || wire.CodeOf(err) == wire.CodeNoSession && a.shown:
+		return a.inquire(ctx, conn)
+	default:
+		return a.failed(err)
+	}
+}
+
+// failed says what to do about a connection or a request that failed: what may be different a moment later is tried again.
+func (a *attachment) failed(err error) turn {
+	if !a.shown || a.options.final(err) {
+		return turn{then: nextEnd, err: err}
+	}
+	return turn{then: nextReconnect, err: err}
+}
+
+// final says whether trying again is pointless.
+func (o Options) final(err error) bool {
+	var lost *mux.LostError
+	if errors.As(err, &lost) {
+		return false
+	}
+	switch wire.CodeOf(err) {
+	case wire.CodeNoSession, wire.CodeForbidden, wire.CodeBadRequest, wire.CodeUnknownOp:
+		return true
+	}
+	return false
+}
+
+// inquire asks the hub what became of a session whose terminal ended without saying so.
+func (a *attachment) inquire(ctx context.Context, conn *mux.Conn) turn {
+	var list wire.ListReply
+	err := conn.Call(ctx, mux.Request{Op: wire.OpList, Body: wire.List{Prefix: a.options.Session, All: true}}, &list)
+	if err != nil {
+		return a.failed(err)
+	}
+	for _, s := range list.Sessions {
+		if s.Name != a.options.Session {
+			continue
+		}
+		if s.State == wire.StateExited {
+			return turn{then: nextEnd, end: End{Exit: s.Exit}}
+		}
+		return turn{then: nextEnd, end: End{Left: true}} // someone detached it
+	}
+	return turn{then: nextEnd}
+}
