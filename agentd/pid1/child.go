@@ -34,7 +34,7 @@ type child struct {
 	gone    *os.File // nobody writes here: that it is closed tells serve that init has ended
 
 	ready   bool // handles signals
-	told    bool // was sent the stop that came before it was ready, if one did
+	told    bool // was sent what came before it was ready
 	ended   bool // reported its result
 	status  int
 	overdue <-chan time.Time

@@ -65,6 +65,7 @@ type initProcess struct {
 	crashes crashes
 	// stop is the signal that asked to stop, 0 if none did. A serve that is started afterwards is told once it is ready.
 	stop syscall.Signal
+	kept []syscall.Signal // for serve, once it is ready
 }
 
 // watch answers events until serve is over.
@@ -74,7 +75,7 @@ func (p *initProcess) watch(done <-chan struct{}) (status int, err error) {
 		select {
 		case r, ok := <-reports:
 			p.serve.heard(r, ok)
-			p.tellStop()
+			p.deliver()
 		case <-p.ended:
 			how, ended := p.reap()
 			if !ended {

@@ -3,6 +3,7 @@ package pid1
 import (
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
@@ -35,31 +36,36 @@ func forwarded() []syscall.Signal {
 // asksToStop tells whether a signal means that the session shall end.
 func asksToStop(sig syscall.Signal) bool { return sig == syscall.SIGTERM || sig == syscall.SIGINT }
 
-// forward passes a signal to serve. One that asks to stop is kept for a serve that is not ready for it (before it listens for signals it
-// would just die of it); when asked again, init is over rather than waiting on.
+// forward passes a signal to serve, or keeps it until a serve is ready for it: before it listens for signals it would just die of most.
+// When it is asked to stop once more with nobody to see to that, init is over rather than waiting on.
 func (p *initProcess) forward(sig syscall.Signal) (over bool) {
-	asked := p.stop != 0
+	again := p.stop != 0 && asksToStop(sig)
 	if asksToStop(sig) {
 		p.stop = sig
 	}
 	switch {
 	case p.serve != nil && p.serve.ready:
 		p.serve.signal(sig)
-	case asksToStop(sig) && asked:
+	case again:
 		return true
-	case asksToStop(sig):
-		p.Logger.Info("asked to stop before serve is ready", "signal", sig.String())
+	case !slices.Contains(p.kept, sig):
+		p.Logger.Info("serve is not ready: keeping a signal for it", "signal", sig.String())
+		p.kept = append(p.kept, sig)
 	}
 	return false
 }
 
-// tellStop tells a serve that has become ready of the stop that was asked for before.
-func (p *initProcess) tellStop() {
+// deliver sends a serve that has become ready what was kept for it, and the stop that the one before did not live to carry out.
+func (p *initProcess) deliver() {
 	if !p.serve.ready || p.serve.told {
 		return
 	}
 	p.serve.told = true
-	if p.stop != 0 {
-		p.serve.signal(p.stop)
+	if p.stop != 0 && !slices.Contains(p.kept, p.stop) {
+		p.kept = append(p.kept, p.stop)
 	}
+	for _, sig := range p.kept {
+		p.serve.signal(sig)
+	}
+	p.kept = nil
 }

@@ -1,0 +1,50 @@
+package pid1
+
+import (
+	"os"
+	"syscall"
+	"testing"
+)
+
+// pidNamespace makes a process the first of a PID namespace, with mounts of its own.
+func pidNamespace() *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
+	if os.Geteuid() != 0 {
+		a.Cloneflags |= syscall.CLONE_NEWUSER
+		a.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
+		a.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+	}
+	return a
+}
+
+// remountProc shows the PID namespace's processes in /proc.
+func remountProc() error {
+	if err := syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	return syscall.Mount("proc", "/proc", "proc", 0, "")
+}
+
+func TestParentIn(t *testing.T) {
+	t.Parallel()
+	for stat, want := range map[string]int{
+		"42 (sh) S 7 42 42 0":       7,
+		"42 (a) b (c) S 7 42":       7,
+		"42 (x) S 1 (y\n) S 7 42 1": 7,
+		"42 (sh) S":                 0,
+		"42 (sh":                    0,
+		")":                         0,
+		"":                          0,
+	} {
+		if got := parentIn([]byte(stat)); got != want {
+			t.Errorf("%q: parent %d, want %d", stat, got, want)
+		}
+	}
+}
+
+func FuzzParentIn(f *testing.F) {
+	f.Add([]byte("42 (sh) S 7 42 42 0"))
+	f.Add([]byte("42 (sh"))
+	f.Add([]byte(")"))
+	f.Fuzz(func(_ *testing.T, stat []byte) { parentIn(stat) })
+}
