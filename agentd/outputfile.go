@@ -3,9 +3,13 @@ package agentd
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
+
+	"github.com/gascity/agentd/agentd/transcript"
 )
 
 // maxOutputFile is where an output file is rotated, in bytes. With the one old file that is kept, a session's log takes at most twice that.
@@ -68,6 +72,28 @@ func (o *outputFile) rotate() error {
 		return err // the old file stays open: the next write tries again
 	}
 	return old.Close()
+}
+
+// maxLogged is how much of the file's end lastLines reads, in bytes: as much as the session keeps of its output.
+const maxLogged = transcript.KeptBytes
+
+// lastLines gives the last lines of the file, oldest first.
+func (o *outputFile) lastLines() ([]string, error) {
+	f, err := os.Open(o.path)
+	if err != nil {
+		return nil, fmt.Errorf("read the output file: %w", err)
+	}
+	defer f.Close()
+	from := max(0, o.size-maxLogged)
+	text, err := io.ReadAll(io.NewSectionReader(f, from, maxLogged))
+	if err != nil {
+		return nil, fmt.Errorf("read the output file: %w", err)
+	}
+	lines := strings.Split(string(text), "\n")
+	if from > 0 {
+		lines = lines[1:] // the first is cut
+	}
+	return lines[:max(0, len(lines)-1)], nil // nothing follows the last newline
 }
 
 // Close closes the file.

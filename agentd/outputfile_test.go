@@ -3,6 +3,8 @@ package agentd
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -50,5 +52,36 @@ func TestOutputFileGoesOnWhereAnEarlierProcessEnded(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v (%v), want 0600: the agent's output may hold secrets", info.Mode(), err)
+	}
+}
+
+func TestOutputFileGivesItsLastLines(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", maxLogged/2)
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"nothing":                        {"", nil},
+		"a few":                          {"one\n\nthree\n", []string{"one", "", "three"}},
+		"more than is asked for":         {"first\n" + long + "\n" + long + "\nlast\n", []string{long, "last"}},
+		"a last line that was torn off ": {"one\ntw", []string{"one"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "agent.log")
+			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			o, err := openOutputFile(path, maxOutputFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer o.Close()
+			got, err := o.lastLines()
+			if err != nil || !slices.Equal(got, c.want) {
+				t.Errorf("%d lines (%v), want %d", len(got), err, len(c.want))
+			}
+		})
 	}
 }

@@ -11,10 +11,8 @@ import (
 
 // Counters are what the session has counted since this process began.
 type Counters struct {
-	// OutputBytes the agent has written to its terminal.
-	OutputBytes uint64
-	// Captures of the screen.
-	Captures uint64
+	// Prints counts the times the agent printed something.
+	Prints uint64
 	// Reconnects of the tmux control connection.
 	Reconnects uint64
 	// Nudges typed, and those that failed.
@@ -70,8 +68,8 @@ type sessionCollector struct {
 	session  Session
 	counters func() Counters
 
-	state, build, started, activity, attached, exit           *prometheus.Desc
-	output, captures, reconnects, nudges, nudgesFailed, adopt *prometheus.Desc
+	state, build, started, activity, attached, exit *prometheus.Desc
+	prints, reconnects, nudges, nudgesFailed, adopt *prometheus.Desc
 }
 
 func newSessionCollector(s Session, counters func() Counters) *sessionCollector {
@@ -89,8 +87,7 @@ func newSessionCollector(s Session, counters func() Counters) *sessionCollector 
 		activity:     desc("agentd_session_last_activity_seconds", "When the agent last did something, in Unix time; absent when unknown."),
 		attached:     desc("agentd_session_attached_terminals", "Terminals attached to the session."),
 		exit:         desc("agentd_session_exit_status", "The agent's exit status; absent before."),
-		output:       desc("agentd_session_output_bytes_total", "Bytes the agent wrote to its terminal."),
-		captures:     desc("agentd_tmux_captures_total", "Captures of the screen."),
+		prints:       desc("agentd_session_prints_total", "Times the agent printed something."),
 		reconnects:   desc("agentd_tmux_reconnects_total", "Times the tmux control connection was lost and made again."),
 		nudges:       desc("agentd_nudges_total", "Nudges typed."),
 		nudgesFailed: desc("agentd_nudges_failed_total", "Nudges that could not be typed."),
@@ -100,7 +97,7 @@ func newSessionCollector(s Session, counters func() Counters) *sessionCollector 
 
 // Describe names the metrics.
 func (c *sessionCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.build, c.state, c.started, c.activity, c.attached, c.exit, c.output, c.captures, c.reconnects, c.nudges, c.nudgesFailed, c.adopt} {
+	for _, d := range []*prometheus.Desc{c.build, c.state, c.started, c.activity, c.attached, c.exit, c.prints, c.reconnects, c.nudges, c.nudgesFailed, c.adopt} {
 		out <- d
 	}
 }
@@ -128,8 +125,7 @@ func (c *sessionCollector) Collect(out chan<- prometheus.Metric) {
 	if status.Exit != nil {
 		gauge(c.exit, float64(status.Exit.Status))
 	}
-	counter(c.output, counters.OutputBytes)
-	counter(c.captures, counters.Captures)
+	counter(c.prints, counters.Prints)
 	counter(c.reconnects, counters.Reconnects)
 	counter(c.nudges, counters.Nudges)
 	counter(c.nudgesFailed, counters.NudgesFailed)

@@ -157,7 +157,7 @@ func (q *Queue) finish(j *job, typed bool, err error) {
 	defer q.mu.Unlock()
 	j.err = err
 	j.text = nil
-	close(j.done)
+	defer close(j.done)
 	switch {
 	case j.key == "":
 	case err != nil && !typed:

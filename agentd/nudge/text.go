@@ -78,17 +78,25 @@ func (s Screen) shows(ending string) int {
 	return strings.Count(visible(s.Text), ending)
 }
 
-// cursorLine gives the line that the cursor is in, behind the one above it, since a long text wraps.
-func (s Screen) cursorLine() string {
+// cursorLines gives the n lines up to the one that the cursor is in, as one.
+func (s Screen) cursorLines(n int) string {
 	lines := strings.Split(s.Text, "\n")
 	if s.CursorY < 0 || s.CursorY >= len(lines) {
 		return ""
 	}
-	return visible(strings.Join(lines[max(0, s.CursorY-1):s.CursorY+1], ""))
+	return visible(strings.Join(lines[max(0, s.CursorY+1-n):s.CursorY+1], ""))
 }
 
-// holds reports whether both screens have the same line at the cursor, with the text's ending in it: the text still waits where it was typed.
+// holds reports whether the text's ending stands at the cursor, in the same line on both screens (or two, when it wraps): then it still waits where it
+// was typed.
 func (s Screen) holds(ending string, later Screen) bool {
-	line := s.cursorLine()
-	return ending != "" && strings.Contains(line, ending) && later.cursorLine() == line
+	if ending == "" {
+		return false
+	}
+	n := 1
+	if !strings.Contains(s.cursorLines(1), ending) {
+		n = 2
+	}
+	line := s.cursorLines(n)
+	return strings.Contains(line, ending) && later.cursorLines(n) == line
 }

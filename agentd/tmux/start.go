@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -201,4 +202,14 @@ func SocketPath(dir string) string {
 		dir = "/tmp"
 	}
 	return filepath.Join(dir, fmt.Sprintf("tmux-%d", os.Getuid()), "default")
+}
+
+// Answers tells whether a server listens on dir's default socket.
+func Answers(dir string) bool {
+	c, err := net.Dial("unix", SocketPath(dir))
+	if err != nil {
+		return false
+	}
+	_ = c.Close()
+	return true
 }

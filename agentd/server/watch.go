@@ -1,0 +1,174 @@
+package server
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+// How far apart pushes are that tell of nothing but a new screen, or of nothing but activity. wire.Event promises them.
+const (
+	screenEvery   = 100 * time.Millisecond
+	activityEvery = time.Second
+)
+
+// watch pushes the session's status now and after each change, until the session has ended.
+func (l *link) watch(ctx context.Context, x *mux.Exchange) (any, error) {
+	w := &watcher{status: l.server.session.Status, push: x.Push, peeked: make(chan struct{}, 1)}
+	l.addWatcher(w)
+	defer l.removeWatcher(w)
+	for {
+		changed := l.server.session.Changed() // before the status is read: no change falls between the two
+		left, wait, err := w.update()
+		if err != nil {
+			return nil, err
+		}
+		if left {
+			return nil, nil
+		}
+		if err := sleepUntil(ctx, wait, changed, w.peeked); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// sleepUntil waits for one of the channels, for the delay to pass if there is one, or for the end of ctx. With no delay it costs no timer.
+func sleepUntil(ctx context.Context, delay time.Duration, changed, peeked <-chan struct{}) error {
+	var due <-chan time.Time
+	if delay > 0 {
+		t := time.NewTimer(delay)
+		defer t.Stop()
+		due = t.C
+	}
+	select {
+	case <-changed:
+	case <-peeked:
+	case <-due:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// watcher is what one watch has told its client, and what the client knows otherwise.
+type watcher struct {
+	status func() wire.Status
+	push   func(any) error
+	peeked chan struct{} // gets a token when the client has peeked: a push that was to wait may be due
+
+	mu     sync.Mutex
+	begun  bool
+	told   wire.Status
+	toldAt time.Time
+	// holds: the client has peeked since it was last told, so it holds text that the next change makes stale.
+	holds bool
+	seen  uint64 // the newest screen it peeked at
+	err   error  // of the push that failed
+}
+
+// update pushes the status if a push is due. It says how long until one is (0 when there is nothing to tell), and whether the session has
+// ended and the client knows.
+func (w *watcher) update() (left bool, wait time.Duration, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	status := w.status()
+	due, news := w.due(status)
+	if news && !due.After(now) {
+		w.tell(status, now)
+	} else if news {
+		wait = due.Sub(now)
+	}
+	return w.told.State == wire.StateExited, wait, w.err
+}
+
+// tellNow pushes whatever is new.
+func (w *watcher) tellNow() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	status := w.status()
+	if _, news := w.due(status); news {
+		w.tell(status, time.Now())
+	}
+}
+
+// tell pushes a status. A failure is kept for the watch to return.
+func (w *watcher) tell(status wire.Status, now time.Time) {
+	if w.err != nil {
+		return
+	}
+	w.err = w.push(wire.Event{Status: status})
+	w.begun, w.told, w.toldAt, w.holds = true, status, now, false
+}
+
+// due says whether status is news to the client, and when it is to be told.
+func (w *watcher) due(status wire.Status) (at time.Time, news bool) {
+	switch {
+	case !w.begun, differs(w.told, status):
+		return time.Time{}, true
+	case status.Screen > max(w.told.Screen, w.seen):
+		if w.holds {
+			return time.Time{}, true
+		}
+		return w.toldAt.Add(screenEvery), true
+	case !status.Activity.Equal(w.told.Activity):
+		return w.toldAt.Add(activityEvery), true
+	}
+	return time.Time{}, false
+}
+
+// differs compares what is told at once.
+func differs(a, b wire.Status) bool {
+	return a.State != b.State || a.Stopping != b.Stopping || a.Attached != b.Attached || a.Columns != b.Columns || a.Rows != b.Rows ||
+		!a.Started.Equal(b.Started) || (a.Exit == nil) != (b.Exit == nil)
+}
+
+func (l *link) addWatcher(w *watcher) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.watchers == nil {
+		l.watchers = map[*watcher]struct{}{}
+	}
+	l.watchers[w] = struct{}{}
+}
+
+func (l *link) removeWatcher(w *watcher) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.watchers, w)
+}
+
+// own gives the link's watchers.
+func (l *link) own() []*watcher {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ws := make([]*watcher, 0, len(l.watchers))
+	for w := range l.watchers {
+		ws = append(ws, w)
+	}
+	return ws
+}
+
+// tellWatchers has the connection's watches push what is new, before it returns.
+func (l *link) tellWatchers() {
+	for _, w := range l.own() {
+		w.tellNow()
+	}
+}
+
+// peeked notes that the client is given the screen's text at a version.
+func (l *link) peeked(screen uint64) {
+	for _, w := range l.own() {
+		w.mu.Lock()
+		w.holds = true
+		w.seen = max(w.seen, screen)
+		w.mu.Unlock()
+		select {
+		case w.peeked <- struct{}{}:
+		default: // a token is there already
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package session
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gascity/agentd/agentd/wire"
+)
+
+// board holds the status and tells of its changes. A change that nobody waits for costs nothing: a flood of output makes thousands a second.
+type board struct {
+	screen atomic.Uint64
+
+	mu       sync.Mutex
+	status   wire.Status // without Screen and Activity
+	activity func() time.Time
+	changed  chan struct{} // closed at the next change; nil when nobody asked
+}
+
+func (b *board) read() wire.Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	st := b.status
+	st.Screen = b.screen.Load()
+	if b.activity != nil {
+		st.Activity = b.activity()
+	}
+	return st
+}
+
+func (b *board) wait() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.changed == nil {
+		b.changed = make(chan struct{})
+	}
+	return b.changed
+}
+
+func (b *board) update(change func(*wire.Status)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(&b.status)
+	b.tell()
+}
+
+// screenChanged tells of a new screen version.
+func (b *board) screenChanged() {
+	b.screen.Add(1)
+	b.notify()
+}
+
+func (b *board) notify() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tell()
+}
+
+func (b *board) tell() {
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
+	}
+}
+
+// Status is how the session is now.
+func (s *Session) Status() wire.Status { return s.board.read() }
+
+// Changed is closed at the next change of Status. Whoever follows the status takes the channel first and reads the status then.
+func (s *Session) Changed() <-chan struct{} { return s.board.wait() }
+
+// follow has activity read from last.
+func (b *board) follow(last func() time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.activity = last
+	b.tell()
+}
