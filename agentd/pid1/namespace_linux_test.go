@@ -42,6 +42,28 @@ func TestParentIn(t *testing.T) {
 	}
 }
 
+func TestOnlyPagesThatHoldTheProgramsFileAreGivenBack(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		line string
+		ok   bool
+	}{
+		{"00400000-00401000 r-xp 00000000 fe:00 42                     /bin/agentd", true},
+		{"00401000-00402000 r--p 00001000 fe:00 42                     /bin/agentd", true},
+		{"00402000-00403000 rw-p 00002000 fe:00 42                     /bin/agentd", false},
+		{"00402000-00403000 r--p 00002000 fe:00 42                     /other/bin/agentd", false},
+		{"00402000-00403000 r--p 00002000 fe:00 42                     /bin/agentd (deleted)", false},
+		{"7ffc0000-7ffd0000 r-xp 00000000 00:00 0                      [vdso]", false},
+		{"c0000000-c0400000 r--p 00000000 00:00 0", false},
+		{"x-y r-xp 00000000 fe:00 42                     /bin/agentd", false},
+		{"", false},
+	} {
+		if begin, end, ok := programPages(tt.line, "/bin/agentd"); ok != tt.ok {
+			t.Errorf("%q: %x %x %v, want %v", tt.line, begin, end, ok, tt.ok)
+		}
+	}
+}
+
 func FuzzParentIn(f *testing.F) {
 	f.Add([]byte("42 (sh) S 7 42 42 0"))
 	f.Add([]byte("42 (sh"))

@@ -50,6 +50,9 @@ func Run(ctx context.Context, c Config) (status int, err error) {
 		return 1, err
 	}
 	defer p.endDescendants()
+	if err := Trim(); err != nil {
+		c.Logger.Debug("memory of the start is kept", "error", err)
+	}
 	return p.watch(ctx.Done())
 }
 

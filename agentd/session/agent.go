@@ -27,10 +27,11 @@ type agent struct {
 	recorder *transcript.Recorder
 	queue    *nudge.Queue
 
-	kick chan struct{} // something about the pane or the session may have changed
-	out  output
-	gone chan struct{} // closed when the agent has ended
-	late chan lateNudge
+	running chan struct{} // closed when the supervisor has taken it over
+	kick    chan struct{} // something about the pane or the session may have changed
+	out     output
+	gone    chan struct{} // closed when the agent has ended
+	late    chan lateNudge
 
 	mirroring sync.Mutex
 	noted     time.Time // the activity that tmux was told; mirroring's
@@ -45,7 +46,7 @@ type agent struct {
 }
 
 func (s *Session) newAgent() *agent {
-	a := &agent{session: s, kick: make(chan struct{}, 1), gone: make(chan struct{}), late: make(chan lateNudge, 1)}
+	a := &agent{session: s, running: make(chan struct{}), kick: make(chan struct{}, 1), gone: make(chan struct{}), late: make(chan lateNudge, 1)}
 	a.tmux = tmux.Options{Path: s.cfg.Tmux, Dir: s.cfg.TmuxDir, Events: a.event}
 	a.recorder = s.transcript()
 	a.out.wake = make(chan struct{}, 1)

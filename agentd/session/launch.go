@@ -158,6 +158,7 @@ func (s *Session) start(ctx context.Context, key string, l wire.Launch, report *
 	}
 	select {
 	case s.starts <- a:
+		<-a.running // from here on everybody sees it run
 		return a, p, nil
 	case <-s.over: // left meanwhile: the agent is for the next process to adopt
 		_ = a.connection().Close()

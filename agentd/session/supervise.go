@@ -22,6 +22,7 @@ func (s *Session) supervise(ctx context.Context, a *agent) (wire.Exit, error) {
 	s.mu.Unlock()
 	s.board.update(func(st *wire.Status) { st.State, st.Started = wire.StateRunning, a.marks.started })
 	s.board.follow(a.tracker.Last)
+	close(a.running)
 
 	work, end := context.WithCancelCause(ctx)
 	var owned sync.WaitGroup
@@ -152,9 +153,13 @@ func (a *agent) watchRoot(ctx context.Context, ended chan<- struct{}) {
 // reapLimit bounds the wait for tmux to say how the pane's process ended.
 const reapLimit = 2 * time.Second
 
+// lastWordsLimit bounds the wait for tmux to have read all that an ended agent printed. A child in the background that keeps the terminal open may make tmux wait
+// for ever.
+const lastWordsLimit = 200 * time.Millisecond
+
 // reap learns from tmux how the pane's process ended. It gives neither when the pane lives on with another process.
 func (a *agent) reap(ctx context.Context) (*wire.Exit, error) {
-	deadline := time.Now().Add(reapLimit)
+	deadline, printed := time.Now().Add(reapLimit), time.Now().Add(lastWordsLimit)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		now, err := a.see(ctx)
 		switch {
@@ -162,6 +167,8 @@ func (a *agent) reap(ctx context.Context) (*wire.Exit, error) {
 			return nil, err
 		case !now.exists:
 			return killed(), nil
+		case (now.signal > 0 || now.status >= 0) && !now.dead && time.Now().Before(printed):
+			// tmux knows the status before it has read the last output.
 		case now.signal > 0:
 			return &wire.Exit{Status: 128 + now.signal, Signal: now.signal, Time: time.Now()}, nil
 		case now.status >= 0:
