@@ -45,14 +45,14 @@ func Run(ctx context.Context, c Config) (status int, err error) {
 	}
 	p := &initProcess{Config: c}
 	defer p.catch()()
+	if err := Trim(); err != nil {
+		c.Logger.Debug("memory of the start is kept", "error", err)
+	}
 	// What can't be started at all is a mistake in the command, which trying again won't mend.
 	if err := p.start(); err != nil {
 		return 1, err
 	}
 	defer p.endDescendants()
-	if err := Trim(); err != nil {
-		c.Logger.Debug("memory of the start is kept", "error", err)
-	}
 	return p.watch(ctx.Done())
 }
 

@@ -145,6 +145,3 @@ func clip(s string, n int) string {
 	}
 	return s
 }
-
-// pad fills s up to n columns.
-func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-width(s))) }

@@ -119,11 +119,6 @@ func (m *modes) finish(final byte) {
 	}
 }
 
-// alternate says whether the terminal shows its alternate screen.
-func (m *modes) alternate() bool {
-	return slices.ContainsFunc(alternateScreens, func(n int) bool { return m.private[n] })
-}
-
 // reset gives what turns off what is on. It is empty when nothing was written.
 func (m *modes) reset() string {
 	if !m.touched {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -73,9 +72,6 @@ func versionCommand() *cobra.Command {
 		},
 	}
 }
-
-// probeTimeout bounds a probe. The kubelet gives one a second unless told otherwise.
-const probeTimeout = 900 * time.Millisecond
 
 func healthzCommand() *cobra.Command {
 	var address string
