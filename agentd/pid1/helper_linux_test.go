@@ -322,9 +322,12 @@ func parentOf(pid int) int {
 	return parentIn(stat)
 }
 
-func rss(pid int) int {
+func rss(pid int) int { return memory(pid, "VmRSS:") }
+
+// memory reads one of a process's figures, in KiB.
+func memory(pid int, name string) int {
 	status := must1(os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)))
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	_, rest, _ := strings.Cut(string(status), name)
 	return number(strings.Fields(rest)[0])
 }
 

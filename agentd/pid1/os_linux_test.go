@@ -42,6 +42,16 @@ func TestParentIn(t *testing.T) {
 	}
 }
 
+func TestTrimGivesBackTheProgramsPages(t *testing.T) {
+	before := memory(os.Getpid(), "RssFile:")
+	if err := Trim(); err != nil {
+		t.Fatal(err)
+	}
+	if after := memory(os.Getpid(), "RssFile:"); after > before*3/4 {
+		t.Errorf("%d KiB of files before, %d KiB after", before, after)
+	}
+}
+
 func TestOnlyPagesThatHoldTheProgramsFileAreGivenBack(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
