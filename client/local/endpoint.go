@@ -224,7 +224,7 @@ func (e *endpoint) Remove(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("remove session %q: %w", r.Name, err)
 	}
-	if err := os.Rename(e.state, gone); err != nil {
+	if err := os.Rename(e.state, filepath.Join(gone, "state")); err != nil {
 		os.Remove(gone)
 		return fmt.Errorf("remove session %q: %w", r.Name, err)
 	}
