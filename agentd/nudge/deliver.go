@@ -23,8 +23,8 @@ const (
 )
 
 // afterEnter is how long the screen may stand still after the first, the second, … Enter before it counts as swallowed. It grows since
-// a program that is merely slow will act on every one of them.
-var afterEnter = [...]time.Duration{300 * time.Millisecond, 600 * time.Millisecond, 1200 * time.Millisecond}
+// a program that is merely slow, or starved of processor time, will act on every one of them.
+var afterEnter = [...]time.Duration{600 * time.Millisecond, 1200 * time.Millisecond, 2400 * time.Millisecond}
 
 // delivery is one message on its way.
 type delivery struct {

@@ -144,23 +144,23 @@ func TestDelivery(t *testing.T) {
 		"text is pasted, and submitted once it has come to rest": {echoing, "hi", 160 * time.Millisecond, []string{"paste hi", "enter"}},
 		"a program without an echo gets one Enter, later":        {nil, "hi", echoBegins + 2*time.Second/bytesASecond, []string{"paste hi", "enter"}},
 		"a slash command is typed":                               {echoing, "/help", 160 * time.Millisecond, []string{"type /help", "enter"}},
-		"a swallowed Enter is pressed again":                     {swallow(1), "hi", 460 * time.Millisecond, []string{"paste hi", "enter", "enter"}},
-		"at most three times":                                    {swallow(9), "hi", 2240 * time.Millisecond, []string{"paste hi", "enter", "enter", "enter"}},
+		"a swallowed Enter is pressed again":                     {swallow(1), "hi", 760 * time.Millisecond, []string{"paste hi", "enter", "enter"}},
+		"at most three times":                                    {swallow(9), "hi", 4340 * time.Millisecond, []string{"paste hi", "enter", "enter", "enter"}},
 		"nothing is submitted for an empty message":              {echoing, "\n", 0, nil},
 		"a slow answer to Enter is waited for": {func(p *terminal, s string) error {
 			if s == "enter" {
-				time.AfterFunc(250*time.Millisecond, func() { p.show(func(s *Screen) { s.CursorY++ }) })
+				time.AfterFunc(500*time.Millisecond, func() { p.show(func(s *Screen) { s.CursorY++ }) })
 				return nil
 			}
 			return echoing(p, s)
-		}, "hi", 390 * time.Millisecond, []string{"paste hi", "enter"}},
+		}, "hi", 640 * time.Millisecond, []string{"paste hi", "enter"}},
 		"a clock does not hide a swallowed Enter": {func(p *terminal, s string) error {
 			if s != "enter" || len(p.logged()) == 3 {
 				return echoing(p, s)
 			}
 			p.show(func(s *Screen) { s.Text = "12:00" + "\n" + s.Text; s.CursorY++ })
 			return nil
-		}, "hello", 460 * time.Millisecond, []string{"paste hello", "enter", "enter"}},
+		}, "hello", 760 * time.Millisecond, []string{"paste hello", "enter", "enter"}},
 		"output that is no change is no echo": {func(p *terminal, s string) error {
 			p.show(func(*Screen) {})
 			return nil

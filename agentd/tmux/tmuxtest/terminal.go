@@ -22,6 +22,18 @@ import (
 // Patience is how long a test waits for what must happen, on a busy machine.
 const Patience = 30 * time.Second
 
+// Need skips the test when a program is not installed, or fails it when AGENTD_REQUIRE_ALL=1 says that all are.
+func Need(t testing.TB, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if os.Getenv("AGENTD_REQUIRE_ALL") == "1" {
+		t.Fatalf("%s not installed", program)
+	}
+	t.Skipf("%s not installed", program)
+}
+
 // Options say what runs in the terminal.
 type Options struct {
 	// Command is a shell command.
@@ -54,6 +66,7 @@ type Terminal struct {
 // Start runs a program until the test ends.
 func Start(t testing.TB, o Options) *Terminal {
 	t.Helper()
+	Need(t, "tmux")
 	dir, err := os.MkdirTemp("", "a") // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
