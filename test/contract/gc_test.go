@@ -73,7 +73,7 @@ func (g *gc) end() {
 		g.showLogs()
 	}
 	listed := g.run("", "list-running", "")
-	for name := range strings.FieldsSeq(listed.stdout) {
+	for name := range strings.SplitSeq(strings.TrimSpace(listed.stdout), "\n") { // names may hold spaces
 		g.run("", "stop", name)
 	}
 	if hub := g.hub(); hub.PID != 0 {
