@@ -22,6 +22,8 @@ const (
 	lateRepaint = 2 * time.Second
 	// typingEnds bounds how long a nudge's typing is believed to go on without word of its end.
 	typingEnds = 30 * time.Second
+	// torn is how soon the rest of a frame comes, of which a look has seen a part.
+	torn = 30 * time.Millisecond
 	// every is the least time between two looks at the screen of a program that never rests: ten a second cost about 1 ms of CPU.
 	every = 100 * time.Millisecond
 )
@@ -35,6 +37,7 @@ type Tracker struct {
 	pending bool      // there was output since the screen was last looked at
 	output  time.Time // of the last output
 	looked  time.Time // when the screen was last looked at
+	doubt   *doubt    // a change that may be half of a repaint
 
 	resized   time.Time // last resize, attach or detach
 	arranged  string    // the text before it
@@ -45,6 +48,12 @@ type Tracker struct {
 	nudge     string    // its text
 	beforeAll []string  // the screen's lines before it was typed
 	beforeEnt []string  // and before its Enter
+}
+
+// doubt is a change that has been seen once. A program that clears its screen and paints the same again may be caught in between.
+type doubt struct {
+	was string    // the text before
+	at  time.Time // the output that brought the change
 }
 
 // New makes a tracker of a program whose last activity was at the given time: its launch, or what was known before it was adopted. text is what
@@ -67,12 +76,12 @@ func (t *Tracker) Output(at time.Time) {
 	t.pending, t.output = true, at
 }
 
-// Due tells when the screen should be looked at, that is captured and given to Looked. It is false when nothing was put out since the last look.
+// Due tells when the screen should be looked at, that is captured and given to Looked. It is false when there is nothing to be seen.
 func (t *Tracker) Due() (at time.Time, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.pending {
-		return time.Time{}, false
+		return t.looked.Add(torn), t.doubt != nil
 	}
 	if next := t.looked.Add(every); next.After(t.output) {
 		return next, true
@@ -81,7 +90,7 @@ func (t *Tracker) Due() (at time.Time, ok bool) {
 }
 
 // Looked gives the screen's visible text, captured by a command that was sent at the given time. Output that comes after that time leads to another
-// look. It reports whether Last has changed.
+// look, and so does a change, which counts once it is seen to last. It reports whether Last has changed.
 func (t *Tracker) Looked(at time.Time, text string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,15 +101,30 @@ func (t *Tracker) Looked(at time.Time, text string) bool {
 	} else {
 		t.pending = false
 	}
-	if text == was {
-		return false
-	}
 	t.text = text
-	if t.explained(output, was, text) || !output.After(t.last) {
-		return false
+	changed, back := t.settle(text)
+	if text != was && !back && output.After(t.last) && !t.explained(output, was, text) {
+		t.doubt = &doubt{was: was, at: output}
 	}
-	t.last = output
-	return true
+	return changed
+}
+
+// settle decides about a change that was in doubt, now that the screen shows text. It reports whether the change counts, or the text is back that was
+// there before: then it was half of a repaint.
+func (t *Tracker) settle(text string) (counts, back bool) {
+	d := t.doubt
+	t.doubt = nil
+	if d == nil {
+		return false, false
+	}
+	if d.was == text {
+		return false, true
+	}
+	counts = d.at.After(t.last)
+	if counts {
+		t.last = d.at
+	}
+	return counts, false
 }
 
 // Typing tells that a nudge's text is about to be typed: until Entering, all changes are its echo. (nudge.Watcher)
