@@ -88,7 +88,10 @@ func New(cfg Config) *Session {
 func (s *Session) Run(ctx context.Context) (wire.Exit, error) {
 	defer s.close()
 	a, err := s.adopt(ctx)
-	s.counts.adopted.Store(a != nil)
+	if a != nil {
+		s.counts.adopted.Store(true)
+		s.present(a)
+	}
 	close(s.adopted)
 	if err != nil {
 		return wire.Exit{}, err
@@ -101,6 +104,7 @@ func (s *Session) Run(ctx context.Context) (wire.Exit, error) {
 		if exit != nil {
 			return s.finishWithout(*exit), nil
 		}
+		s.present(a)
 	}
 	return s.supervise(ctx, a)
 }

@@ -15,15 +15,18 @@ import (
 // killedStatus is the exit status of a session that was destroyed under its agent, which gets SIGHUP from that.
 const killedStatus = 128 + int(syscall.SIGHUP)
 
-// supervise looks after a running agent until it has ended, or ctx has.
-func (s *Session) supervise(ctx context.Context, a *agent) (wire.Exit, error) {
+// present makes a running agent the session's, for everybody to see.
+func (s *Session) present(a *agent) {
 	s.mu.Lock()
 	s.agent = a
 	s.mu.Unlock()
 	s.board.update(func(st *wire.Status) { st.State, st.Started = wire.StateRunning, a.marks.started })
 	s.board.follow(a.tracker.Last)
 	close(a.running)
+}
 
+// supervise looks after a running agent until it has ended, or ctx has.
+func (s *Session) supervise(ctx context.Context, a *agent) (wire.Exit, error) {
 	work, end := context.WithCancelCause(ctx)
 	var owned sync.WaitGroup
 	owned.Go(func() { a.queue.Run(work) })
