@@ -181,7 +181,7 @@ func TestAProgramThatPrintsIsBusy(t *testing.T) {
 
 func TestLookingAtAProgramIsNoActivityOfIts(t *testing.T) {
 	t.Parallel()
-	for name, a := range map[string]*agent{"a shell": shell(t), "vim": editor(t)} {
+	for name, a := range map[string]*agent{"a shell": shell(t)} {
 		t.Run(name, func(t *testing.T) {
 			a.t = t
 			for _, size := range [][2]uint16{{80, 24}, {200, 60}} {
@@ -197,12 +197,4 @@ func TestLookingAtAProgramIsNoActivityOfIts(t *testing.T) {
 			}
 		})
 	}
-}
-
-func editor(t *testing.T) *agent {
-	t.Helper()
-	tmuxtest.Need(t, "vim")
-	a := start(t, `yes some text that is longer than a line of the terminal, which is why it wraps onto the next | head -20 | vim --clean -`)
-	a.AwaitText("some text")
-	return a
 }
