@@ -39,15 +39,15 @@ type Tracker struct {
 	looked  time.Time // when the screen was last looked at
 	doubt   *doubt    // a change that may be half of a repaint
 
-	resized   time.Time // last resize, attach or detach
-	arranged  string    // the text before it
-	keys      time.Time // last keys sent
-	typing    bool      // a nudge is being typed
-	typed     time.Time // when that began
-	entered   time.Time // its last Enter, zero before
-	nudge     string    // its text
-	beforeAll []string  // the screen's lines before it was typed
-	beforeEnt []string  // and before its Enter
+	resized   window   // resizes, attaches and detaches
+	arranged  string   // the text before them
+	keys      window   // keys sent
+	typing    bool     // a nudge is being typed
+	typed     window   // from its first character to its first Enter, or for as long as that is awaited
+	entered   window   // its Enters
+	nudge     string   // its text
+	beforeAll []string // the screen's lines before it was typed
+	beforeEnt []string // and before its Enter
 }
 
 // doubt is a change that has been seen once. A program that clears its screen and paints the same again may be caught in between.
@@ -131,7 +131,8 @@ func (t *Tracker) settle(text string) (counts, back bool) {
 func (t *Tracker) Typing(at time.Time, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.typing, t.typed, t.entered, t.nudge = true, at, time.Time{}, text
+	t.typing, t.nudge = true, text
+	t.typed, t.entered = window{at, at.Add(typingEnds)}, window{}
 	t.beforeAll = lines(t.text)
 }
 
@@ -139,7 +140,10 @@ func (t *Tracker) Typing(at time.Time, text string) {
 func (t *Tracker) Entering(at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.typing, t.entered = false, at
+	if t.typing {
+		t.typing, t.typed.end = false, at
+	}
+	t.entered.extend(at, enterEcho)
 	t.beforeEnt = lines(t.text)
 }
 
@@ -147,14 +151,14 @@ func (t *Tracker) Entering(at time.Time) {
 func (t *Tracker) Abandoned(at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.typing, t.keys = false, at
+	t.typing, t.typed.end = false, at.Add(keysEcho)
 }
 
 // Keys tells that keys are about to be sent, by whom ever but a person.
 func (t *Tracker) Keys(at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.keys = at
+	t.keys.extend(at, keysEcho)
 }
 
 // Person tells that somebody at an attached terminal typed something, which counts as activity.
@@ -170,8 +174,8 @@ func (t *Tracker) Person(at time.Time) {
 func (t *Tracker) Resized(at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if at.Sub(t.resized) > repaint {
+	if !t.resized.has(at) {
 		t.arranged = t.text
 	}
-	t.resized = at
+	t.resized.extend(at, repaint)
 }

@@ -146,6 +146,17 @@ func TestActivity(t *testing.T) {
 			l.Keys(l.now)
 			return l.after(100*ms).shows("$ ls").after(100*ms).shows("$ ls", "files")
 		}, idle},
+		"so is that of keys sent in a row, looked at after the last": {func() *life {
+			l := newLife("$").shows("$")
+			l.Keys(l.now)
+			l.after(ms).shows("$ l")
+			l.Keys(l.now.Add(ms))
+			return l.after(2 * ms).shows("$ ls")
+		}, idle},
+		"the echo of a nudge that is looked at after its Enter is none": {func() *life {
+			l := newLife(">").shows(">").nudge("hello\nyou").after(ms).shows("> [pasted 2 lines]").after(5 * ms)
+			return l.enter()
+		}, idle},
 		"what comes later is activity": {func() *life {
 			l := newLife("$")
 			l.Keys(l.now)
@@ -161,6 +172,13 @@ func TestActivity(t *testing.T) {
 			l := newLife("a long line")
 			l.Resized(l.now)
 			return l.after(50*ms).shows("a long", "line").after(100*ms).shows("a lo", "ng l", "ine")
+		}, idle},
+		"nor is one that is seen before the last word of the resize": {func() *life {
+			l := newLife("a long line").shows("a long line")
+			l.Resized(l.now)
+			l.after(ms).shows("a long", "line", "$")
+			l.Resized(l.now.Add(ms))
+			return l
 		}, idle},
 		"nor is a late one": {func() *life {
 			l := newLife("a long line", "b")

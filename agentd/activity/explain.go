@@ -7,24 +7,31 @@ import (
 	"unicode/utf8"
 )
 
+// window is a time in which changes of the screen have a cause other than the program.
+type window struct{ begin, end time.Time }
+
+// extend makes the window last until d after at. One that is open at that time keeps its beginning: output of before that has not been looked at yet.
+func (w *window) extend(at time.Time, d time.Duration) {
+	if !w.has(at) {
+		w.begin = at
+	}
+	w.end = at.Add(d)
+}
+
+func (w window) has(at time.Time) bool { return !at.Before(w.begin) && at.Before(w.end) }
+
 // explained reports whether something other than the program is the cause of the screen's change from was to now, brought by output at the given time.
 func (t *Tracker) explained(at time.Time, was, now string) bool {
+	late := window{t.resized.begin, t.resized.end.Add(lateRepaint - repaint)}
 	switch {
-	case t.typing && within(t.typed, at, typingEnds):
+	case t.typed.has(at), t.keys.has(at), t.resized.has(at):
 		return true
-	case within(t.keys, at, keysEcho), within(t.resized, at, repaint):
+	case late.has(at) && (rearranged(was, now) || rearranged(t.arranged, now)):
 		return true
-	case within(t.resized, at, lateRepaint) && (rearranged(was, now) || rearranged(t.arranged, now)):
-		return true
-	case within(t.entered, at, enterEcho):
+	case t.entered.has(at):
 		return echoes(t.nudge, lines(now), t.beforeAll, t.beforeEnt)
 	}
 	return false
-}
-
-// within reports whether at is less than d after since.
-func within(since, at time.Time, d time.Duration) bool {
-	return !since.IsZero() && !at.Before(since) && at.Sub(since) < d
 }
 
 // rearranged reports whether b shows the same text as a in another arrangement, or more or less of its beginning, or nothing: all that a resize by
