@@ -51,7 +51,7 @@ func TestANudgeReachesRealPrograms(t *testing.T) {
 		"bash":    {"bash", "PS1='ready> ' bash --norc", "ready>", "echo $((6*7))\necho $((6*8))", "\n48"},
 		"python3": {"python3", "python3 -q", ">>>", "print(6*7)", "\n42"},
 		"node":    {"node", "node", ">", "console.log(6*7)", "\n42"},
-		"vim":     {"vim", "vim -n -u NONE -N -c 'set showmode' -c startinsert", "-- INSERT --", "first of two\nand the second", "first of two\nand the second"},
+		"vim":     {"vim", "vim --clean -n out", `"out" [New]`, "first of two\nand the second", "first of two\nand the second"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
