@@ -181,7 +181,11 @@ func TestAProgramThatPrintsIsBusy(t *testing.T) {
 
 func TestLookingAtAProgramIsNoActivityOfIts(t *testing.T) {
 	t.Parallel()
-	for name, a := range map[string]*agent{"a shell": shell(t)} {
+	for name, a := range map[string]*agent{
+		"a shell":   shell(t),
+		"an editor": viewer(t, "vim", "vim --clean -n -"),
+		"a pager":   viewer(t, "less", "less -X"),
+	} {
 		t.Run(name, func(t *testing.T) {
 			a.t = t
 			for _, size := range [][2]uint16{{80, 24}, {200, 60}} {
@@ -197,4 +201,13 @@ func TestLookingAtAProgramIsNoActivityOfIts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// viewer runs a program that shows a text on the whole of the screen.
+func viewer(t *testing.T, name, command string) *agent {
+	t.Helper()
+	tmuxtest.Need(t, name)
+	a := start(t, `yes some text that is longer than a line of the terminal, which is why it wraps onto the next | head -100 | nl | `+command)
+	a.AwaitText("some text")
+	return a
 }
