@@ -122,7 +122,7 @@ func (s *Session) carryOut(ctx context.Context, key string, l wire.Launch, repor
 		return err
 	}
 	if err := a.settle(ctx, p, report); err != nil {
-		return a.fail(ctx, err)
+		return a.fail(ctx, p.command, err)
 	}
 	return nil
 }

@@ -223,7 +223,7 @@ func (a *agent) setupEnv() []string {
 }
 
 // fail ends the agent of a launch that failed, and says why it did.
-func (a *agent) fail(ctx context.Context, cause error) error {
+func (a *agent) fail(ctx context.Context, command string, cause error) error {
 	s := a.session
 	select {
 	case <-s.over:
@@ -255,11 +255,18 @@ func (a *agent) fail(ctx context.Context, cause error) error {
 	if a.exit.Reason == "stopped" {
 		return wire.Errorf(wire.CodeCanceled, "the session was stopped during start")
 	}
-	if len(a.last) > 0 {
+	switch {
+	case len(a.last) > 0:
 		text += ": " + strings.Join(a.last, " | ")
+	case a.exit.Status == statusNotFound:
+		text += fmt.Sprintf(": the shell found no such command: %q", command)
 	}
 	return wire.Errorf(wire.CodeFailed, "%s", text)
 }
+
+// statusNotFound is how a shell says that it found no command of the name (POSIX, 2.8.2). What it prints about that gets lost at times: tmux closes the
+// terminal of a process that ends while it is still busy with making the terminal, whatever there is to be read from it.
+const statusNotFound = 127
 
 // ProcessAlive tells whether a process of one of the names runs in the session: exactly its comm, or the base name of its argv[0]. It is false
 // once the session is to stop.

@@ -62,18 +62,18 @@ func TestALaunchTellsOfACommandThatCannotRun(t *testing.T) {
 		name, command, want string
 		status              int
 	}{
-		{"no such command", "no-such-command-anywhere", "not found", 127},
-		{"no such command after another", "true && no-such-command-anywhere", "not found", 127},
-		{"it ends at once", "echo I am broken; exit 4", "I am broken", 4},
+		{"no such command", "no-such-command-anywhere", "no-such-command-anywhere", 127},
+		{"no such command after another", "true && no-such-command-anywhere", "no-such-command-anywhere", 127},
+		{"it ends in the delay", "echo I am broken; sleep 0.1; exit 4", "I am broken", 4},
+		{"it ends at once", "exit 5", "agent exited with status 5 during start", 5},
 		{"it ends silently", "exit 0", "agent exited with status 0 during start", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
 			s, _, exit := p.run()
-			_, err := s.Launch(t.Context(), "", wire.Launch{Command: tt.command, WorkDir: t.TempDir()}, nil)
-			if wire.CodeOf(err) != wire.CodeFailed || !strings.Contains(err.Error(), "agent exited with status "+strconv.Itoa(tt.status)+" during start") || (!strings.Contains(err.Error(), tt.want) && !strings.HasSuffix(err.Error(), "during start")) {
-				// The kernel hands a terminal's output on in its own time: when the agent's end overtakes its last words, tmux never gets them.
+			_, err := s.Launch(t.Context(), "", wire.Launch{Command: tt.command, WorkDir: t.TempDir(), ReadyDelayMS: 60_000}, nil)
+			if wire.CodeOf(err) != wire.CodeFailed || !strings.Contains(err.Error(), "agent exited with status "+strconv.Itoa(tt.status)+" during start") || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("launch: %v", err)
 			}
 			if got, err := exit(); err != nil || got.Status != tt.status {
