@@ -30,7 +30,7 @@ demo: ## two live agents in the local backend, in seconds (AGENTS="bash python3"
 test: needs lint vuln cross race ## everything: format, vet, staticcheck, govulncheck, cross-builds, all tests under the race detector
 
 needs:
-	@test/needs git tmux cc python3 node vim
+	@test/needs git tmux cc python3 node vim less
 
 race: ## all tests under the race detector, end to end tests among them
 	$(GO) test -race -p 2 -timeout 25m ./...
