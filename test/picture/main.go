@@ -73,8 +73,8 @@ func record(ctx context.Context, s *stage) (svg string, err error) {
 		return "", err
 	}
 	for _, line := range []string{
-		"gcctl start planner -- python3 -q",
-		"gcctl start builder -- bash --norc",
+		"gcctl start planner --ready-prompt '>>>' -- python3 -q",
+		"gcctl start builder --ready-prompt '$' -- bash --norc",
 		"gcctl nudge planner 'sum(n*n for n in range(101))'",
 		`gcctl nudge builder 'seq 3 | while read n; do echo "built part $n"; done'`,
 		"gcctl ls",

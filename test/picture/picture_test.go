@@ -65,8 +65,8 @@ func TestRenderKeepsTextAndColumns(t *testing.T) {
 	wellFormed(t, svg)
 	for _, want := range []string{
 		`&lt;shell&gt;`, `aria-label="a &#34;picture&#34;"`,
-		`<rect class="fg" x="14.0"`, `<text class="bg" x="22.4" y="57.5" textLength="25.2">a&amp;b</text>`,
-		`<text class="c2 b" x="39.2" y="75.5" textLength="16.8">ok</text>`,
+		`<rect class="fg" x="14.0"`, `<text class="bg" xml:space="preserve" x="22.4" y="57.5" textLength="25.2">a&amp;b</text>`,
+		`<text class="c2 b" xml:space="preserve" x="39.2" y="75.5" textLength="16.8">ok</text>`,
 	} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("no %s in\n%s", want, svg)

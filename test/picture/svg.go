@@ -102,7 +102,7 @@ func drawSpan(b *strings.Builder, r span, left, y float64) {
 	if fg == "" {
 		fg = "fg"
 	}
-	fmt.Fprintf(b, `<text %s x="%.1f" y="%.1f" textLength="%.1f">%s</text>`+"\n", fill(fg, classes(r.style)), x, y+fontSize-0.5, width, escape(trimmed))
+	fmt.Fprintf(b, `<text %s xml:space="preserve" x="%.1f" y="%.1f" textLength="%.1f">%s</text>`+"\n", fill(fg, classes(r.style)), x, y+fontSize-0.5, width, escape(trimmed))
 }
 
 // fill gives the attributes that colour an element: classes for what follows the scheme, a fill for a fixed colour.

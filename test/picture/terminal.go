@@ -36,10 +36,15 @@ func (s *stage) shell() []string {
 	return []string{"env", "PS1=" + prompt, "PROMPT_COMMAND=tmux wait-for -S prompt", "HISTFILE=", "bash", "--norc", "--noprofile"}
 }
 
-// prompted waits for the shell's next prompt.
+// prompted waits for the shell's next prompt: for the word that it is about to come, and then for it.
 func (s *stage) prompted(ctx context.Context) error {
-	_, err := s.tmux(ctx, "wait-for", "prompt")
-	return err
+	if _, err := s.tmux(ctx, "wait-for", "prompt"); err != nil {
+		return err
+	}
+	return s.until(ctx, "shell", func(screen string) bool {
+		screen = strings.TrimSpace(screen)
+		return screen == "$" || strings.HasSuffix(screen, "\n$")
+	})
 }
 
 // run types a command line into a shell and waits until it is done.
@@ -61,6 +66,11 @@ func (s *stage) send(ctx context.Context, name, line string) error {
 
 // shows waits until the terminal shows text.
 func (s *stage) shows(ctx context.Context, name, text string) error {
+	return s.until(ctx, name, func(screen string) bool { return strings.Contains(screen, text) })
+}
+
+// until waits until what the terminal shows is as it should be.
+func (s *stage) until(ctx context.Context, name string, ok func(screen string) bool) error {
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
 	for {
@@ -68,13 +78,13 @@ func (s *stage) shows(ctx context.Context, name, text string) error {
 		if err != nil {
 			return err
 		}
-		if strings.Contains(screen, text) {
+		if ok(screen) {
 			return nil
 		}
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for %q in terminal %s, which shows:\n%s", text, name, screen)
+			return fmt.Errorf("waiting in vain for terminal %s, which shows:\n%s", name, screen)
 		}
 	}
 }
