@@ -17,12 +17,13 @@ const (
 	probeTime = 3 * time.Second
 )
 
-// stop answers OpStop: when it returns without an error there is no such session. It goes on when its caller goes away, so that no
+// stop answers OpStop: the session is gone when it returns without an error, or with wire.CodeNoSession, when there was none. It goes on when its caller goes away, so that no
 // session is left half-stopped.
 func (h *Hub) stop(ctx context.Context, name string, q wire.Stop) error {
 	h.mu.Lock()
-	if cancel := h.starting[name]; cancel != nil {
-		cancel(errStopped)
+	starting := h.starting[name]
+	if starting != nil {
+		starting(errStopped)
 	}
 	h.mu.Unlock()
 	unlock, err := h.names.lock(ctx, name)
@@ -33,8 +34,13 @@ func (h *Hub) stop(ctx context.Context, name string, q wire.Stop) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTime+stopTime+removeTime)
 	defer cancel()
 	s, err := h.lookup(ctx, name)
-	if s == nil || err != nil {
+	switch {
+	case err != nil:
 		return err
+	case s == nil && starting == nil:
+		return noSession(name)
+	case s == nil:
+		return nil
 	}
 	s.update(func() { s.stopping = true })
 	if err := s.askToStop(ctx, q); err != nil {
