@@ -37,18 +37,11 @@ type Config struct {
 	InProcess bool
 }
 
-// Run does the operation that argv asks for (argv[0] is the program, as started) and gives the process's exit status. SIGTERM, SIGINT and
-// SIGHUP, or the end of ctx, cancel what is under way, in the hub as well. For attach, and when GC_HUB=off, the process becomes gcctl, and
-// Run returns only if that fails.
+// Run does the operation that argv asks for (argv[0] is the program, as started) and gives the process's exit status. The end of ctx cancels what
+// is under way, in the hub as well, and so do SIGTERM, SIGINT and SIGHUP; an operation that only looks they just end, as they do most programs.
+// For attach, and when GC_HUB=off, the process becomes gcctl, and Run returns only if that fails.
 func Run(ctx context.Context, c Config, argv []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer stop()
-	// Without this, writing to a closed pipe would kill the process before it can say so. Unlike an ignored signal this is not inherited.
-	pipe := make(chan os.Signal, 1)
-	signal.Notify(pipe, syscall.SIGPIPE)
-	defer signal.Stop(pipe)
-
-	r := &run{config: c, argv0: "gc-session-" + c.Backend, stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv}
+	r := &run{config: c, argv0: "gc-session-" + c.Backend, stdin: stdin, stdout: erring(stdout), stderr: erring(stderr), getenv: os.Getenv}
 	if len(argv) > 0 && argv[0] != "" {
 		r.argv0, argv = argv[0], argv[1:]
 	}
@@ -89,6 +82,13 @@ func (r *run) do(ctx context.Context, args []string) int {
 	}
 	if r.getenv("GC_HUB") == "off" && !r.config.InProcess && !op.alone {
 		return r.fail(r.becomeHubless(args))
+	}
+	if !op.looks || r.config.InProcess {
+		// So that what became of the work can still be said. It takes Go's runtime as long as all the rest of a short operation: where
+		// nothing is to be undone, the hub learns all it must from the closed socket.
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+		defer stop()
 	}
 	if !op.unbounded {
 		var cancel context.CancelFunc
