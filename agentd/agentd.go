@@ -77,6 +77,7 @@ func Serve(ctx context.Context, c Config) (status int, err error) {
 		ended <- result{exit, err}
 	})
 	<-p.session.Settled()
+	owned.Go(func() { rest(ctx, p.session.Changed, c.trim) })
 	owned.Go(func() { stopOnSignal(ctx, c, p.session, leave) })
 	owned.Go(func() { leaveOn(p.server.Serve(p.listener), leave) })
 	if p.probes != nil {
@@ -99,6 +100,13 @@ func Serve(ctx context.Context, c Config) (status int, err error) {
 	}
 	c.Log.Info("session ended", "status", r.exit.Status, "signal", r.exit.Signal, "reason", r.exit.Reason)
 	return r.exit.Status, c.Parent.Report(r.exit.Status)
+}
+
+// trim gives memory back that was only needed for work that is done.
+func (c Config) trim() {
+	if err := pid1.Trim(); err != nil {
+		c.Log.Debug("memory is kept", "error", err)
+	}
 }
 
 // result is how the session's run ended.

@@ -47,6 +47,7 @@ func (p *initProcess) start() error {
 		return fmt.Errorf("start %q: %w", p.Child[0], err)
 	}
 	p.serve = c
+	p.settled = time.After(settleTime)
 	return nil
 }
 

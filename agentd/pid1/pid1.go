@@ -30,6 +30,9 @@ type Config struct {
 	testOnlyNoSubreaper bool
 }
 
+// settleTime is how long after serve's start init gives back the memory that the start took.
+const settleTime = 2 * time.Second
+
 // Run starts serve and stays until it is over. It gives the status to exit with: what serve reported; 128+n when signal n asked to stop
 // and no serve was there to see to it; 1 with an error when serve can't be kept alive. By then no descendant is left.
 //
@@ -45,9 +48,6 @@ func Run(ctx context.Context, c Config) (status int, err error) {
 	}
 	p := &initProcess{Config: c}
 	defer p.catch()()
-	if err := Trim(); err != nil {
-		c.Logger.Debug("memory of the start is kept", "error", err)
-	}
 	// What can't be started at all is a mistake in the command, which trying again won't mend.
 	if err := p.start(); err != nil {
 		return 1, err
@@ -65,6 +65,7 @@ type initProcess struct {
 
 	serve   *child // nil between a crash and the restart
 	restart <-chan time.Time
+	settled <-chan time.Time // a while after serve's start, when init has nothing more to do
 	crashes crashes
 	// stop is the signal that asked to stop, 0 if none did. A serve that is started afterwards is told once it is ready.
 	stop syscall.Signal
@@ -98,6 +99,11 @@ func (p *initProcess) watch(done <-chan struct{}) (status int, err error) {
 				if err := p.crashed(err.Error()); err != nil {
 					return 1, err
 				}
+			}
+		case <-p.settled:
+			p.settled = nil
+			if err := Trim(); err != nil {
+				p.Logger.Debug("memory of the start is kept", "error", err)
 			}
 		case <-overdue:
 			p.Logger.Warn("serve reported its end but did not leave: killing it", "pid", p.serve.pid)

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Trim gives back the memory that starting took, about 6 MiB. All of the program's packages are initialised, whatever the process is for,
+// Trim gives back the memory that isn't needed just now: some 6 MiB that starting took, and garbage. All of the program's packages are initialised, whatever the process is for,
 // which touches most of the program's text once; little of it is needed again. What is, the kernel maps anew from its cache of the file.
 // On other systems than Linux it does nothing.
 func Trim() error {
