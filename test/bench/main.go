@@ -85,6 +85,10 @@ func run() int {
 				missed++
 			}
 		}
+		if ctx.Err() != nil {
+			fmt.Fprintln(os.Stderr, "bench: interrupted")
+			return 1
+		}
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "bench: %s: %v\n", g.name, err)
 			return 1
