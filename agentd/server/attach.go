@@ -53,7 +53,7 @@ func serveTerminal(ctx context.Context, t *session.Terminal, x *mux.Exchange, re
 	defer leave()
 	stop := context.AfterFunc(ctx, func() { _ = t.Close() }) // wakes the copies below
 	defer stop()
-	movers.Go(func() { copyInput(t, x, readOnly) })
+	movers.Go(func() { copyInput(ctx, t, x, readOnly) })
 	movers.Go(func() { followSize(ctx, t, x) })
 	_, copyErr := io.Copy(x, t)
 	if err := t.Close(); err != nil && copyErr == nil {
@@ -67,12 +67,12 @@ func serveTerminal(ctx context.Context, t *session.Terminal, x *mux.Exchange, re
 }
 
 // copyInput types what the caller sends. A read-only terminal's input is read, so that the caller isn't blocked, and dropped.
-func copyInput(t *session.Terminal, x *mux.Exchange, readOnly bool) {
+func copyInput(ctx context.Context, t *session.Terminal, x *mux.Exchange, readOnly bool) {
 	dst := io.Writer(t)
 	if readOnly {
 		dst = io.Discard
 	}
-	_, _ = io.Copy(dst, x) // ends with the caller's input, the exchange or the terminal; the output side reports how
+	_, _ = io.Copy(dst, x.Input(ctx)) // ends with the caller's input, the exchange or the terminal; the output side reports how
 }
 
 // followSize takes the sizes that the caller pushes.

@@ -103,11 +103,15 @@ func (t *Terminal) Wait() (wire.AttachReply, error) {
 	}
 	select {
 	case <-a.gone:
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		exit := a.exit
-		return wire.AttachReply{Exit: &exit}, nil
 	case <-a.session.over:
-		return wire.AttachReply{}, errLeaving
+		select {
+		case <-a.gone: // both are over
+		default:
+			return wire.AttachReply{}, errLeaving
+		}
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	exit := a.exit
+	return wire.AttachReply{Exit: &exit}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 
 	"github.com/gorilla/websocket"
 
@@ -119,6 +120,16 @@ func (x *Exchange) NextPush(ctx context.Context) (json.RawMessage, error) {
 
 // Read reads what the client streams; io.EOF at its end.
 func (x *Exchange) Read(p []byte) (int, error) { return x.stream.read(x.stream.ctx, p) }
+
+// Input reads as Read does, until ctx ends.
+func (x *Exchange) Input(ctx context.Context) io.Reader { return input{ctx, x.stream} }
+
+type input struct {
+	ctx    context.Context
+	stream *stream
+}
+
+func (r input) Read(p []byte) (int, error) { return r.stream.read(r.ctx, p) }
 
 // Write streams p to the client, waiting for credit.
 func (x *Exchange) Write(p []byte) (int, error) { return x.stream.write(x.stream.ctx, p) }
