@@ -40,6 +40,7 @@ type agent struct {
 	pid       int       // process id of the pane's process
 	link      *link     // never nil once the agent runs
 	terminals int       // attached by Attach
+	onlookers int       // of these, the read-only ones
 	abort     error     // why a failed launch ends the agent
 	last      []string  // the last lines of the screen, once the agent has ended
 	exit      wire.Exit // set before gone is closed

@@ -40,8 +40,14 @@ func (s *Session) Attach(ctx context.Context, ask wire.Attach) (*Terminal, error
 		}
 	}
 	a.tracker.Resized(time.Now())
+	if ask.ReadOnly {
+		a.onlooker(ctx, +1)
+	}
 	t, err := terminal.Start(terminal.Command{Argv: cmd.Args, Env: append(env, "TERM="+terminal.Type(ask.Term)), Size: ask.Size})
 	if err != nil {
+		if ask.ReadOnly {
+			a.onlooker(ctx, -1)
+		}
 		return nil, err
 	}
 	a.attached(+1)
@@ -85,6 +91,9 @@ func (t *Terminal) left() {
 	t.leave.Do(func() {
 		t.agent.tracker.Resized(time.Now())
 		t.agent.attached(-1)
+		if t.readOnly {
+			t.agent.onlooker(context.Background(), -1)
+		}
 	})
 }
 

@@ -125,6 +125,9 @@ func (a *agent) inspect(ctx context.Context) (*wire.Exit, error) {
 	if before.Columns != now.columns || before.Rows != now.rows || before.Attached != attached {
 		a.session.board.update(func(st *wire.Status) { st.Columns, st.Rows, st.Attached = now.columns, now.rows, attached })
 	}
+	if before.Columns != now.columns || before.Rows != now.rows {
+		a.keepSize(ctx)
+	}
 	return nil, nil
 }
 
@@ -204,6 +207,7 @@ func (a *agent) reconnect(ctx context.Context) (*wire.Exit, error) {
 		case err == nil:
 			a.session.log.Warn("tmux's control connection was lost and made anew", "reason", gone)
 			a.connect(c)
+			a.keepSize(ctx)
 			a.session.counts.reconnects.Add(1)
 			a.session.board.screenChanged() // what happened meanwhile was not told
 			a.printed(time.Now())
