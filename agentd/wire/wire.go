@@ -33,6 +33,12 @@ const (
 	// MaxMetaKey and MaxMetaValue bound a meta entry, in bytes.
 	MaxMetaKey   = 1 << 10
 	MaxMetaValue = 256 << 10
+	// MaxUnpackedBytes bounds the contents of the files of one put, in bytes: a tar of a few bytes can name a sparse file of exabytes. It leaves
+	// room for the largest work trees with their history (a full clone of Linux and a build in it take about 10 GiB).
+	MaxUnpackedBytes = 16 << 30
+	// MaxUnpackedEntries bounds the entries of one put. The largest public work trees have about half a million files (Chromium's); ext4 as
+	// mkfs makes it has an inode for every 16 KiB, so that this many leave some even on a disk of 20 GiB.
+	MaxUnpackedEntries = 1 << 20
 )
 
 // Close codes of the websocket beyond those of RFC 6455 (4000–4999 are for applications).

@@ -297,6 +297,7 @@ func TestThePageGivesTheLimitsOfTheSource(t *testing.T) {
 	limits := map[string]int{
 		"MaxMessage": wire.MaxMessage, "MaxChunk": wire.MaxChunk, "MaxRequests": wire.MaxRequests, "InitialCredit": wire.InitialCredit,
 		"MaxCredit": wire.MaxCredit, "MaxNudge": wire.MaxNudge, "MaxKeys": wire.MaxKeys, "MaxMetaKey": wire.MaxMetaKey, "MaxMetaValue": wire.MaxMetaValue,
+		"MaxUnpackedBytes": wire.MaxUnpackedBytes, "MaxUnpackedEntries": wire.MaxUnpackedEntries,
 	}
 	page := map[string]int{}
 	for _, r := range rows(section(t, doc, "## Limits")) {

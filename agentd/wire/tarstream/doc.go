@@ -1,7 +1,8 @@
 // Package tarstream moves trees of files as tars, confined to a root: what is unpacked never lands outside, what is packed never comes from
 // outside, whatever names and links the tar or the tree holds.
 //
-// It keeps modes, times, symbolic and hard links and empty folders. Owners are left out: files belong to whoever unpacks them. Set-id bits are dropped.
+// It keeps modes, times, symbolic links and empty folders. Owners are left out: files belong to whoever unpacks them. Set-id bits are dropped.
+// Unpack makes hard links where the tar has them; Pack writes a file that has several names once for each. Holes of sparse files are filled with zeros.
 package tarstream
 
 import (

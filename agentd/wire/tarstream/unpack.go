@@ -10,15 +10,22 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
 )
 
 // Unpack reads a tar and makes its entries below root. A file that is there already is replaced at once and whole; a folder keeps what the tar
-// doesn't name. An entry that leads outside, or is neither a file, a folder nor a link, ends it with wire.CodeForbidden; what came before stays.
+// doesn't name. An entry that leads outside, or is neither a file, a folder nor a link, ends it with wire.CodeForbidden; one over
+// wire.MaxUnpackedBytes or wire.MaxUnpackedEntries with wire.CodeTooLarge, before anything of it is written. What came before stays.
 func Unpack(ctx context.Context, r io.Reader, root *os.Root) (Count, error) {
-	u := unpacking{ctx: ctx, root: root}
+	return unpack(ctx, r, root, wire.MaxUnpackedBytes, wire.MaxUnpackedEntries)
+}
+
+func unpack(ctx context.Context, r io.Reader, root *os.Root, maxBytes, maxEntries int64) (Count, error) {
+	u := unpacking{ctx: ctx, root: root, bytesLeft: maxBytes, entriesLeft: maxEntries, maxBytes: maxBytes, maxEntries: maxEntries}
 	in := tar.NewReader(r)
 	for {
 		header, err := in.Next()
@@ -32,6 +39,9 @@ func Unpack(ctx context.Context, r io.Reader, root *os.Root) (Count, error) {
 			err = ctx.Err()
 		}
 		if err == nil {
+			err = u.afford(header)
+		}
+		if err == nil {
 			err = u.entry(header, in)
 		}
 		if err != nil {
@@ -42,14 +52,47 @@ func Unpack(ctx context.Context, r io.Reader, root *os.Root) (Count, error) {
 
 // unpacking is the state of one Unpack.
 type unpacking struct {
-	ctx     context.Context
-	root    *os.Root
-	count   Count
-	folders []*tar.Header // their modes and times are set last: a folder may be read-only, and filling it changes its time
+	ctx   context.Context
+	root  *os.Root
+	count Count
+
+	maxBytes, maxEntries   int64
+	bytesLeft, entriesLeft int64
+
+	folders []folder
 	links   []string
 }
 
+// folder is one that the tar named. Its mode and time are set last: it may be read-only, and filling it changes its time.
+type folder struct {
+	name string
+	mode fs.FileMode
+	time time.Time
+}
+
+// afford takes an entry off what may still be unpacked. A file's size is what it will take, holes included.
+func (u *unpacking) afford(h *tar.Header) error {
+	if err := u.take(1); err != nil {
+		return err
+	}
+	if h.Size > u.bytesLeft {
+		return wire.Errorf(wire.CodeTooLarge, "%q brings the tar's files to more than %d bytes, the limit (MaxUnpackedBytes)", h.Name, u.maxBytes)
+	}
+	u.bytesLeft -= h.Size
+	return nil
+}
+
+func (u *unpacking) take(entries int64) error {
+	if u.entriesLeft -= entries; u.entriesLeft < 0 {
+		return wire.Errorf(wire.CodeTooLarge, "the tar makes more than %d files and folders, the limit (MaxUnpackedEntries)", u.maxEntries)
+	}
+	return nil
+}
+
 func (u *unpacking) entry(h *tar.Header, content io.Reader) error {
+	if h.Typeflag == tar.TypeXGlobalHeader {
+		return nil // what `git archive` begins with: the commit's name, no file
+	}
 	name, err := local(h.Name)
 	if err != nil {
 		return err
@@ -61,7 +104,7 @@ func (u *unpacking) entry(h *tar.Header, content io.Reader) error {
 	switch h.Typeflag {
 	case tar.TypeDir:
 		err = u.folder(h)
-	case tar.TypeReg:
+	case tar.TypeReg, tar.TypeGNUSparse:
 		err = u.file(h, content)
 	case tar.TypeSymlink:
 		err = u.symlink(h)
@@ -92,28 +135,31 @@ func (u *unpacking) explain(name string, err error) error {
 	return wire.Errorf(wire.CodeFailed, "write %q: %v", name, err)
 }
 
+// parents makes the folders that the tar took for granted. They count as if it had named them: a deep path makes many.
 func (u *unpacking) parents(name string) error {
-	if dir := path.Dir(name); dir != "." {
-		return u.root.MkdirAll(dir, 0o777)
+	dir := path.Dir(name)
+	if _, err := u.root.Stat(dir); err == nil {
+		return nil
 	}
-	return nil
+	if err := u.take(int64(1 + strings.Count(dir, "/"))); err != nil {
+		return err
+	}
+	return u.root.MkdirAll(dir, 0o777)
 }
 
 func (u *unpacking) folder(h *tar.Header) error {
-	u.folders = append(u.folders, h)
 	if h.Name == "." {
-		return nil
+		return nil // the work dir is the agent's own: its mode is not the sender's business
 	}
 	err := u.root.Mkdir(h.Name, 0o700)
 	if errors.Is(err, fs.ErrExist) {
-		info, statErr := u.root.Stat(h.Name)
-		if statErr != nil {
-			return statErr
+		var info fs.FileInfo
+		if info, err = u.root.Stat(h.Name); err == nil && !info.IsDir() {
+			err = wire.Errorf(wire.CodeFailed, "%q is a folder in the tar and a file in the work dir", h.Name)
 		}
-		if !info.IsDir() {
-			return wire.Errorf(wire.CodeFailed, "%q is a folder in the tar and a file in the work dir", h.Name)
-		}
-		return nil
+	}
+	if err == nil {
+		u.folders = append(u.folders, folder{h.Name, h.FileInfo().Mode().Perm(), h.ModTime})
 	}
 	return err
 }
@@ -137,8 +183,11 @@ func (u *unpacking) symlink(h *tar.Header) error {
 	if leadsOut(h.Name, h.Linkname) {
 		return wire.Errorf(wire.CodeForbidden, "link %q leads out of the work dir, to %q", h.Name, h.Linkname)
 	}
-	u.links = append(u.links, h.Name)
-	return u.replace(h.Name, func(temporary string) error { return u.root.Symlink(h.Linkname, temporary) })
+	err := u.replace(h.Name, func(temporary string) error { return u.root.Symlink(h.Linkname, temporary) })
+	if err == nil {
+		u.links = append(u.links, h.Name)
+	}
+	return err
 }
 
 func (u *unpacking) hardlink(h *tar.Header) error {
@@ -173,12 +222,8 @@ func (u *unpacking) finish() error {
 			errs = append(errs, wire.Errorf(wire.CodeForbidden, "link %q leads out of the work dir", name), u.root.Remove(name))
 		}
 	}
-	for i := len(u.folders) - 1; i >= 0; i-- {
-		h := u.folders[i]
-		if h.Name == "." {
-			continue // the work dir is the agent's own: its mode is not the sender's business
-		}
-		errs = append(errs, u.explain(h.Name, u.root.Chmod(h.Name, h.FileInfo().Mode().Perm())), u.explain(h.Name, u.root.Chtimes(h.Name, time.Time{}, h.ModTime)))
+	for _, f := range slices.Backward(u.folders) {
+		errs = append(errs, u.explain(f.name, u.root.Chmod(f.name, f.mode)), u.explain(f.name, u.root.Chtimes(f.name, time.Time{}, f.time)))
 	}
 	return errors.Join(errs...)
 }
