@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -102,6 +104,11 @@ func TestAuth(t *testing.T) {
 		"a token with a changed signature": {upgrade(flip(cut)), 401},
 		"alg none":                         {upgrade(unsigned(d.audience)), 401},
 		"a key made up on the spot":        {upgrade(forged(t, d.audience)), 401},
+		"an expired token":                 {upgrade(d.minted(-10*time.Minute, time.Minute, "operator")), 401},
+		"a token of the future":            {upgrade(d.minted(10*time.Minute, time.Minute, "operator")), 401},
+		"a token that lives for a day":     {upgrade(d.minted(0, 24*time.Hour, "operator")), 401},
+		"a role that doesn't exist":        {upgrade(d.minted(0, time.Minute, "admin")), 401},
+		"a clock that is 20 s slow":        {upgrade(d.minted(-wire.TokenLife-20*time.Second, wire.TokenLife, "operator")), 101},
 		"a browser without a token":        {with(upgrade(""), "Origin", "http://localhost"), 401},
 		"a browser with a valid token":     {with(upgrade(good()), "Origin", "http://localhost"), 403},
 		"an empty origin":                  {with(upgrade(good()), "Origin", ""), 403},
@@ -215,6 +222,29 @@ func unsigned(audience string) string {
 	now := time.Now().Unix()
 	return part(`{"alg":"none","typ":"JWT"}`) + "." +
 		part(fmt.Sprintf(`{"aud":[%q],"role":"operator","jti":"x","iat":%d,"nbf":%d,"exp":%d}`, audience, now, now, now+60)) + "."
+}
+
+// minted signs a token with the right key, as none of our clients would.
+func (d *daemon) minted(begins, life time.Duration, role string) string {
+	d.t.Helper()
+	block, _ := pem.Decode([]byte(read(d.t, d.path("keys", "signing.pem"))))
+	if block == nil {
+		d.t.Fatal("the signing key is no PEM")
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	from := time.Now().Add(begins)
+	unsigned := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
+		"aud": []string{d.audience}, "role": role, "jti": rand.Text(), "iat": from.Unix(), "nbf": from.Unix(), "exp": from.Add(life).Unix(),
+	})
+	unsigned.Header["kid"] = wire.KeyID(key.(ed25519.PrivateKey).Public().(ed25519.PublicKey))
+	s, err := unsigned.SignedString(key)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return s
 }
 
 // forged signs a token with a fresh key, and brings the key along in its header.

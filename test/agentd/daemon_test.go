@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -59,7 +60,8 @@ type daemon struct {
 	signer   *token.Signer
 	listener *net.UnixListener // inherited by init, so that a dial at any time is queued
 	cmd      *exec.Cmd
-	log      *buffer // stderr
+	log, out *buffer  // stderr, stdout
+	wrap     []string // what the program is run by
 	ended    chan struct{}
 }
 
@@ -119,7 +121,8 @@ func (d *daemon) run(args ...string) {
 		d.t.Fatal(err)
 	}
 	defer f.Close()
-	d.cmd = exec.Command(program, append(append(d.args(), "--listen-fd", "3"), args...)...)
+	argv := slices.Concat(d.wrap, []string{program}, d.args(), []string{"--listen-fd", "3"}, args)
+	d.cmd = exec.Command(argv[0], argv[1:]...)
 	d.cmd.ExtraFiles = []*os.File{f}
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	d.cmd.Env = append(os.Environ(), "SHELL=/bin/bash", "PS1=$ ", "HOME="+d.dir)
@@ -129,8 +132,8 @@ func (d *daemon) run(args ...string) {
 // spawn starts d.cmd and sees to its end.
 func (d *daemon) spawn() {
 	d.t.Helper()
-	d.log = &buffer{}
-	d.cmd.Stderr = d.log
+	d.log, d.out = &buffer{}, &buffer{}
+	d.cmd.Stderr, d.cmd.Stdout = d.log, d.out
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}

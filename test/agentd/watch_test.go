@@ -70,15 +70,16 @@ func TestWatchTellsTheWholeLife(t *testing.T) {
 	if e := w.next(); e.State != wire.StateWaiting {
 		t.Errorf("first %+v", e)
 	}
+	if _, err := d.put(c, wire.Put{WorkDir: d.path("work")}, pack(t, file("f"))); err != nil {
+		t.Fatal(err)
+	}
+	if e := w.next(); e.State != wire.StateStaging {
+		t.Errorf("after the first file: %+v", e)
+	}
 	d.launch(c, "read go; exit 9")
-	var states []wire.State
-	for {
-		e := w.next()
-		if len(states) == 0 || states[len(states)-1] != e.State {
-			states = append(states, e.State)
-		}
-		if e.State == wire.StateRunning {
-			break
+	for e := w.next(); e.State != wire.StateRunning; e = w.next() {
+		if e.State != wire.StateStaging {
+			t.Fatalf("before the agent runs: %+v", e)
 		}
 	}
 	d.call(c, wire.OpKeys, wire.Keys{Keys: []string{"Enter"}}, nil)
