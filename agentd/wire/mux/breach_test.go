@@ -1,0 +1,116 @@
+package mux_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+func TestAPeerThatBreaksTheProtocolIsClosed(t *testing.T) {
+	t.Parallel()
+	big := fmt.Sprintf(`{"t":"req","id":1,"op":"echo","body":"%s"}`, strings.Repeat("x", wire.MaxMessage))
+	for name, c := range map[string]struct {
+		kind int
+		data []byte
+		code int
+	}{
+		"not JSON":                 {websocket.TextMessage, []byte("hello"), wire.CloseProtocol},
+		"no kind":                  {websocket.TextMessage, []byte(`{"id":1}`), wire.CloseProtocol},
+		"a chunk without a header": {websocket.BinaryMessage, []byte("abc"), wire.CloseProtocol},
+		"an oversize chunk":        {websocket.BinaryMessage, make([]byte, wire.MaxChunk+5), wire.CloseProtocol},
+		"a negative window":        {websocket.TextMessage, []byte(`{"t":"req","id":1,"op":"echo","n":-1}`), wire.CloseProtocol},
+		"an oversize message":      {websocket.TextMessage, []byte(big), wire.CloseTooBig},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dial := serve(t, testOps)
+			d := websocket.Dialer{Subprotocols: []string{wire.Subprotocol}, NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
+			ws, _, err := d.DialContext(t.Context(), "ws://x"+mux.Path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ws.Close()
+			// The server may close before it has read all of an oversize message.
+			_ = ws.WriteMessage(c.kind, c.data)
+			_, _, err = ws.ReadMessage()
+			if code := mux.CloseCode(err); code != c.code {
+				t.Errorf("close code %d (%v), want %d", code, err, c.code)
+			}
+		})
+	}
+}
+
+func TestUnknownKindsFieldsAndFinishedExchangesAreIgnored(t *testing.T) {
+	t.Parallel()
+	dial := serve(t, testOps)
+	d := websocket.Dialer{Subprotocols: []string{wire.Subprotocol}, NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
+	ws, _, err := d.DialContext(t.Context(), "ws://x"+mux.Path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	for _, m := range []string{`{"t":"sing","id":9}`, `{"t":"cancel","id":77}`, `{"t":"credit","id":77,"n":5}`, `{"t":"req","id":1,"op":"echo","body":"x","mood":"good"}`} {
+		if err := ws.WriteMessage(websocket.TextMessage, []byte(m)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, got, err := ws.ReadMessage()
+	if err != nil || string(got) != `{"t":"res","id":1,"body":"x"}` {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestUpgradeRefusesBrowsersAndStrangers(t *testing.T) {
+	t.Parallel()
+	dial := serve(t, testOps)
+	for name, c := range map[string]struct {
+		protocols []string
+		header    http.Header
+		status    int
+	}{
+		"an origin":            {[]string{wire.Subprotocol}, http.Header{"Origin": {"http://localhost"}}, http.StatusForbidden},
+		"no subprotocol":       {nil, nil, http.StatusBadRequest},
+		"another subprotocol":  {[]string{"agentd.v99"}, nil, http.StatusBadRequest},
+		"ours among the newer": {[]string{"agentd.v99", wire.Subprotocol}, nil, http.StatusSwitchingProtocols},
+	} {
+		d := websocket.Dialer{Subprotocols: c.protocols, NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
+		ws, response, err := d.DialContext(t.Context(), "ws://x"+mux.Path, c.header)
+		if err == nil {
+			ws.Close()
+		}
+		if response == nil || response.StatusCode != c.status {
+			t.Errorf("%s: %v %v, want status %d", name, response, err, c.status)
+		}
+	}
+}
+
+func TestAPeerThatSendsMoreThanItsCreditIsClosed(t *testing.T) {
+	t.Parallel()
+	dial := serve(t, testOps)
+	d := websocket.Dialer{Subprotocols: []string{wire.Subprotocol}, NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
+	ws, _, err := d.DialContext(t.Context(), "ws://x"+mux.Path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	if err := ws.WriteMessage(websocket.TextMessage, []byte(`{"t":"req","id":1,"op":"hang"}`)); err != nil {
+		t.Fatal(err)
+	}
+	for range wire.InitialCredit/wire.MaxChunk + 1 {
+		if err := ws.WriteMessage(websocket.BinaryMessage, wire.AppendChunk(nil, 1, make([]byte, wire.MaxChunk))); err != nil {
+			break
+		}
+	}
+	_, _, err = ws.ReadMessage()
+	if code := mux.CloseCode(err); code != wire.CloseProtocol {
+		t.Errorf("close code %d (%v)", code, err)
+	}
+}
