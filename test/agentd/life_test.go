@@ -35,8 +35,7 @@ func TestAgentdExitsAsTheAgentDoes(t *testing.T) {
 			d := start(t)
 			c1 := d.dial()
 			d.launch(c1, c.command)
-			ended := make(chan wire.Event, 1)
-			go lastEvent(t, c1, ended)
+			ended := d.lastEvent(c1)
 			d.call(c1, wire.OpKeys, wire.Keys{Keys: []string{"Enter"}}, nil)
 			if status := d.status(); status != c.want {
 				t.Errorf("exit status %d, want %d", status, c.want)
@@ -53,28 +52,34 @@ func TestAgentdExitsAsTheAgentDoes(t *testing.T) {
 	}
 }
 
-// lastEvent watches until the session has ended.
-func lastEvent(t *testing.T, c *mux.Conn, out chan<- wire.Event) {
-	var last wire.Event
-	defer func() { out <- last }()
-	k, err := c.Open(t.Context(), mux.Request{Op: wire.OpWatch})
+// lastEvent watches until the session has ended, and gives what was told last.
+func (d *daemon) lastEvent(c *mux.Conn) <-chan wire.Event {
+	d.t.Helper()
+	k, err := c.Open(d.t.Context(), mux.Request{Op: wire.OpWatch})
 	if err != nil {
-		t.Errorf("watch: %v", err)
-		return
+		d.t.Fatal(err)
 	}
-	defer k.Cancel()
-	for {
-		raw, err := k.NextPush()
-		if err != nil {
-			if err := k.Result(nil); err != nil {
-				t.Errorf("the watch's end: %v", err)
+	raw, err := k.NextPush()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	out := make(chan wire.Event, 1)
+	go func() {
+		defer k.Cancel()
+		var last wire.Event
+		for err == nil {
+			last = wire.Event{} // an absent field is a zero
+			if err := json.Unmarshal(raw, &last); err != nil {
+				d.t.Error(err)
 			}
-			return
+			raw, err = k.NextPush()
 		}
-		if err := json.Unmarshal(raw, &last); err != nil {
-			t.Error(err)
+		if err := k.Result(nil); err != nil {
+			d.t.Errorf("the watch's end: %v", err)
 		}
-	}
+		out <- last
+	}()
+	return out
 }
 
 func TestTheLastScreenGoesToTheTerminationLog(t *testing.T) {
@@ -244,29 +249,31 @@ func TestAServeThatCrashesAgainAndAgainIsGivenUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for running := true; running; {
-		select {
-		case <-d.ended:
-			running = false
-		case <-c.Done():
-			minted := d.mint(d.audience, wire.RoleOperator)
-			if next, err := d.dialWith(minted); err == nil {
-				c = next
+	killed := 0
+	for last := 0; ; killed++ {
+		serve := 0
+		within(t, "another serve, or the end", func() bool {
+			select {
+			case <-d.ended:
+				return true
+			default:
 			}
-		default:
 			for _, pid := range children(t, d.cmd.Process.Pid) {
-				line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-				if strings.Contains(string(line), "\x00serve\x00") {
-					_ = syscall.Kill(pid, syscall.SIGKILL)
+				line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // it may just have ended
+				if pid != last && strings.Contains(string(line), "\x00serve\x00") {
+					serve = pid
 				}
 			}
-			select {
-			case <-c.Done():
-			case <-d.ended:
-			case <-time.After(patience):
-				t.Fatal("a killed serve holds its connection")
-			}
+			return serve != 0
+		})
+		if serve == 0 {
+			break
 		}
+		_ = syscall.Kill(serve, syscall.SIGKILL)
+		last = serve
+	}
+	if killed != 6 {
+		t.Errorf("init gave up after %d crashes, want 6", killed)
 	}
 	if status := d.status(); status != 1 {
 		t.Errorf("status %d, want 1", status)
@@ -313,8 +320,7 @@ func TestAKilledTmuxEndsTheSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan wire.Event, 1)
-	go lastEvent(t, c, ended)
+	ended := d.lastEvent(c)
 	if err := syscall.Kill(server, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

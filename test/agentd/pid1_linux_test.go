@@ -62,14 +62,14 @@ exit 23`
 func TestOrphansAreReapedAndTheAgentsStatusIsItsOwn(t *testing.T) {
 	t.Parallel()
 	inBothPlaces(t, func(t *testing.T, d *daemon) {
-		adopter := strconv.Itoa(d.initPID())
-		if d.wrap != nil {
-			adopter = "1"
-		}
 		if err := syscall.Mkfifo(d.path("work", "fifo"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		c := d.dial()
+		adopter := strconv.Itoa(d.initPID())
+		if d.wrap != nil {
+			adopter = "1"
+		}
 		d.launch(c, "read go; "+orphaning)
 		d.call(c, wire.OpKeys, wire.Keys{Keys: []string{"Enter"}}, nil)
 		if status := d.status(); status != 23 {
