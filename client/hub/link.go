@@ -176,22 +176,21 @@ func (s *session) linkEnd(watch *mux.Call, conn *mux.Conn, err error) error {
 	s.mu.Lock()
 	exited := s.seen && s.status.State == wire.StateExited
 	s.mu.Unlock()
-	if exited {
-		// agentd says all it has to say, then leaves. Waiting for that makes its folder free.
-		wait := time.NewTimer(dialTime)
-		defer wait.Stop()
-		select {
-		case <-conn.Done():
-		case <-s.ctx.Done():
-		case <-wait.C:
-		}
+	// agentd ends a watch, or refuses it, when it leaves. It answers all else that it was asked, and then says goodbye: closing the connection before
+	// would lose a launch's answer. Waiting for that also makes its folder free.
+	wait := time.NewTimer(dialTime)
+	defer wait.Stop()
+	select {
+	case <-conn.Done():
+	case <-s.ctx.Done():
+	case <-wait.C:
+	}
+	resultErr := watch.Result(nil)
+	if exited || wire.CodeOf(resultErr) == wire.CodeNoSession || mux.CloseCode(conn.Err()) == wire.CloseExited {
 		return errEnded
 	}
-	if resultErr := watch.Result(nil); resultErr != nil {
-		err = resultErr
-	}
-	if mux.CloseCode(err) == wire.CloseExited || mux.CloseCode(conn.Err()) == wire.CloseExited {
-		return errEnded
+	if resultErr != nil {
+		return resultErr
 	}
 	return err
 }
