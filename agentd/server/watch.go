@@ -21,15 +21,19 @@ func (l *link) watch(ctx context.Context, x *mux.Exchange) (any, error) {
 	l.addWatcher(w)
 	defer l.removeWatcher(w)
 	for {
-		changed := l.server.session.Changed() // before the status is read: no change falls between the two
-		left, wait, err := w.update()
+		// Before the status is read: no change falls between the two.
+		turned, changed := l.server.session.Turned(), l.server.session.Changed()
+		next, err := w.update()
 		if err != nil {
 			return nil, err
 		}
-		if left {
+		if next.left {
 			return nil, nil
 		}
-		if err := sleepUntil(ctx, wait, changed, w.peeked); err != nil {
+		if next.screen {
+			changed = turned // more of the same makes nothing due sooner, and may come a thousand times a second
+		}
+		if err := sleepUntil(ctx, next.wait, changed, w.peeked); err != nil {
 			return nil, err
 		}
 	}
@@ -69,20 +73,28 @@ type watcher struct {
 	err   error  // of the push that failed
 }
 
-// update pushes the status if a push is due. It says how long until one is (0 when there is nothing to tell), and whether the session has
-// ended and the client knows.
-func (w *watcher) update() (left bool, wait time.Duration, err error) {
+// next is what a watcher waits for.
+type next struct {
+	left   bool          // the session has ended and the client knows
+	wait   time.Duration // until a push is due; 0 when there is nothing to tell
+	screen bool          // that push tells of a new screen
+}
+
+// update pushes the status if a push is due, and says what comes next.
+func (w *watcher) update() (next, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
 	status := w.status()
+	var n next
 	due, news := w.due(status)
 	if news && !due.After(now) {
 		w.tell(status, now)
 	} else if news {
-		wait = due.Sub(now)
+		n.wait, n.screen = due.Sub(now), w.newScreen(status)
 	}
-	return w.told.State == wire.StateExited, wait, w.err
+	n.left = w.told.State == wire.StateExited
+	return n, w.err
 }
 
 // tellNow pushes whatever is new.
@@ -109,7 +121,7 @@ func (w *watcher) due(status wire.Status) (at time.Time, news bool) {
 	switch {
 	case !w.begun, differs(w.told, status):
 		return time.Time{}, true
-	case status.Screen > max(w.told.Screen, w.seen):
+	case w.newScreen(status):
 		if w.holds {
 			return time.Time{}, true
 		}
@@ -118,6 +130,11 @@ func (w *watcher) due(status wire.Status) (at time.Time, news bool) {
 		return w.toldAt.Add(activityEvery), true
 	}
 	return time.Time{}, false
+}
+
+// newScreen reports whether the client doesn't know of status's screen.
+func (w *watcher) newScreen(status wire.Status) bool {
+	return status.Screen > max(w.told.Screen, w.seen)
 }
 
 // differs compares what is told at once.

@@ -25,12 +25,12 @@ func fakeWatch(t *testing.T) (w *watcher, status *wire.Status, pushed *[]wire.Ev
 func expect(t *testing.T, w *watcher, pushed *[]wire.Event, what string, pushes int, wait time.Duration) {
 	t.Helper()
 	*pushed = nil
-	_, got, err := w.update()
+	next, err := w.update()
 	if err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
-	if len(*pushed) != pushes || got != wait {
-		t.Errorf("%s: %d pushes and a wait of %v, want %d and %v", what, len(*pushed), got, pushes, wait)
+	if len(*pushed) != pushes || next.wait != wait {
+		t.Errorf("%s: %d pushes and a wait of %v, want %d and %v", what, len(*pushed), next.wait, pushes, wait)
 	}
 }
 
@@ -140,10 +140,33 @@ func TestWatchEndsWithTheSession(t *testing.T) {
 	t.Parallel()
 	w, status, _ := fakeWatch(t)
 	status.State, status.Exit = wire.StateExited, &wire.Exit{Status: 3}
-	left, _, err := w.update()
-	if !left || err != nil {
-		t.Errorf("left %v, error %v; want it to leave", left, err)
+	next, err := w.update()
+	if !next.left || err != nil {
+		t.Errorf("left %v, error %v; want it to leave", next.left, err)
 	}
+}
+
+func TestWatchHearsOfScreensOnlyWhileNoneWaitsToBeTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, status, _ := fakeWatch(t)
+		for _, step := range []struct {
+			what   string
+			change func()
+			screen bool
+		}{
+			{"the first status", func() {}, false},
+			{"activity waits", func() { status.Activity = status.Activity.Add(time.Millisecond) }, false},
+			{"a screen waits", func() { status.Screen++ }, true},
+			{"another screen waits", func() { status.Screen++ }, true},
+			{"all is told", func() { time.Sleep(screenEvery) }, false},
+		} {
+			step.change()
+			if next, err := w.update(); err != nil || next.screen != step.screen {
+				t.Errorf("%s: %v, error %v; want a screen to wait: %v", step.what, next, err, step.screen)
+			}
+		}
+	})
 }
 
 func TestTellWatchersPushesWhatWasToWait(t *testing.T) {
@@ -173,7 +196,7 @@ func TestWatchReturnsAPushThatFailed(t *testing.T) {
 	broken := errors.New("broken")
 	w.push = func(any) error { return broken }
 	w.tellNow()
-	if _, _, err := w.update(); !errors.Is(err, broken) {
+	if _, err := w.update(); !errors.Is(err, broken) {
 		t.Errorf("error %v, want the push's", err)
 	}
 }

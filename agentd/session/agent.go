@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gascity/agentd/agentd/activity"
@@ -95,7 +96,9 @@ type output struct {
 	seq  uint64
 	at   time.Time
 	next chan struct{} // nil when nobody waits
-	wake chan struct{} // holds one token for the screen's watcher
+	// wake holds one token for the screen's watcher. It gets one for the first output after it has begun to look: a flood wakes it no more often.
+	wake chan struct{}
+	seen atomic.Bool
 }
 
 func (o *output) add(at time.Time) {
@@ -107,6 +110,9 @@ func (o *output) add(at time.Time) {
 		o.next = nil
 	}
 	o.mu.Unlock()
+	if o.seen.Swap(true) {
+		return
+	}
 	select {
 	case o.wake <- struct{}{}:
 	default:

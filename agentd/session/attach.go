@@ -68,11 +68,13 @@ func (t *Terminal) Write(p []byte) (int, error) {
 	if t.readOnly {
 		return len(p), nil
 	}
+	at := time.Now()
+	n, err := t.Terminal.Write(p) // first: someone waits for the echo
 	if t.input.typed(p) {
-		t.agent.tracker.Person(time.Now())
+		t.agent.tracker.Person(at)
 		t.agent.session.board.notify()
 	}
-	return t.Terminal.Write(p)
+	return n, err
 }
 
 // Resize tells the terminal's new size.

@@ -16,6 +16,7 @@ type board struct {
 	status   wire.Status // without Screen and Activity
 	activity func() time.Time
 	changed  chan struct{} // closed at the next change; nil when nobody asked
+	turned   chan struct{} // the same, for status alone
 }
 
 func (b *board) read() wire.Status {
@@ -29,20 +30,22 @@ func (b *board) read() wire.Status {
 	return st
 }
 
-func (b *board) wait() <-chan struct{} {
+// wait gives the channel that is kept in one of the board's fields.
+func (b *board) wait(kept *chan struct{}) <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.changed == nil {
-		b.changed = make(chan struct{})
+	if *kept == nil {
+		*kept = make(chan struct{})
 	}
-	return b.changed
+	return *kept
 }
 
 func (b *board) update(change func(*wire.Status)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	change(&b.status)
-	b.tell()
+	tell(&b.turned)
+	tell(&b.changed)
 }
 
 // screenChanged tells of a new screen version.
@@ -54,13 +57,14 @@ func (b *board) screenChanged() {
 func (b *board) notify() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.tell()
+	tell(&b.changed)
 }
 
-func (b *board) tell() {
-	if b.changed != nil {
-		close(b.changed)
-		b.changed = nil
+// tell closes a channel that someone may wait for. The caller holds mu.
+func tell(kept *chan struct{}) {
+	if *kept != nil {
+		close(*kept)
+		*kept = nil
 	}
 }
 
@@ -68,12 +72,15 @@ func (b *board) tell() {
 func (s *Session) Status() wire.Status { return s.board.read() }
 
 // Changed is closed at the next change of Status. Whoever follows the status takes the channel first and reads the status then.
-func (s *Session) Changed() <-chan struct{} { return s.board.wait() }
+func (s *Session) Changed() <-chan struct{} { return s.board.wait(&s.board.changed) }
+
+// Turned is closed at the next change of anything in Status but Screen and Activity, which change all the time while an agent works.
+func (s *Session) Turned() <-chan struct{} { return s.board.wait(&s.board.turned) }
 
 // follow has activity read from last.
 func (b *board) follow(last func() time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.activity = last
-	b.tell()
+	tell(&b.changed)
 }

@@ -32,6 +32,7 @@ func (a *agent) watchScreen(ctx context.Context) {
 			continue
 		case <-timer.C:
 		}
+		a.out.seen.Store(false) // before looking: what comes meanwhile is to be looked at again
 		a.lookForActivity(ctx)
 		a.record(ctx)
 		if now := time.Now(); !mirrorAt.IsZero() && !now.Before(mirrorAt) {

@@ -102,7 +102,7 @@ func copyStream(ctx context.Context, dst, src *stream) error {
 func (s *stream) take(ctx context.Context, buf []byte) ([]byte, error) {
 	s.mu.Lock()
 	for len(s.buf) == 0 && !s.inEOF && s.err == nil {
-		if err := s.wait(ctx); err != nil {
+		if err := s.wait(ctx, inBytes); err != nil {
 			return nil, err
 		}
 	}

@@ -36,8 +36,21 @@ type stream struct {
 	finished bool // the result has come
 	result   json.RawMessage
 	failure  *wire.Error
-	changed  chan struct{} // closed at the next change; nil while nobody waits
+	// changed holds, for each thing that is waited for, a channel that closes when it comes; nil while nobody waits. One for all would have
+	// everybody wake and look at each byte, and those who have nothing to do would hold up a typed key.
+	changed [things]chan struct{}
 }
+
+// thing is what can be waited for at a stream. The end of the exchange wakes whoever waits for any.
+type thing int
+
+const (
+	inBytes thing = iota
+	outCredit
+	inPush
+	itsResult
+	things
+)
 
 func newStream(ctx context.Context, c *Conn, id uint32, window, credit int64) *stream {
 	s := &stream{conn: c, id: id, window: window, allowed: window, credit: credit}
@@ -45,20 +58,19 @@ func newStream(ctx context.Context, c *Conn, id uint32, window, credit int64) *s
 	return s
 }
 
-// notify wakes whoever waits. The caller holds mu.
-func (s *stream) notify() {
-	if s.changed != nil {
-		close(s.changed)
-		s.changed = nil
+// notify wakes whoever waits for a thing. The caller holds mu.
+func (s *stream) notify(what thing) {
+	if s.changed[what] != nil {
+		close(s.changed[what])
+		s.changed[what] = nil
 	}
 }
 
-// waiter gives a channel that closes at the next change. The caller holds mu.
-func (s *stream) waiter() <-chan struct{} {
-	if s.changed == nil {
-		s.changed = make(chan struct{})
+// notifyAll wakes everybody. The caller holds mu.
+func (s *stream) notifyAll() {
+	for what := range things {
+		s.notify(what)
 	}
-	return s.changed
 }
 
 // ---- what the connection's reader brings
@@ -73,7 +85,7 @@ func (s *stream) receive(data []byte) error {
 		return fmt.Errorf("exchange %d: more bytes than credit", s.id)
 	}
 	s.buf = append(s.buf, data...)
-	s.notify()
+	s.notify(inBytes)
 	return nil
 }
 
@@ -81,7 +93,7 @@ func (s *stream) receiveEOF() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inEOF = true
-	s.notify()
+	s.notify(inBytes)
 }
 
 func (s *stream) receivePush(body json.RawMessage) {
@@ -91,7 +103,7 @@ func (s *stream) receivePush(body json.RawMessage) {
 		s.pushes = s.pushes[1:]
 	}
 	s.pushes = append(s.pushes, body)
-	s.notify()
+	s.notify(inPush)
 }
 
 func (s *stream) addCredit(n int64) error {
@@ -100,7 +112,7 @@ func (s *stream) addCredit(n int64) error {
 	if s.credit += n; s.credit > wire.MaxCredit {
 		return fmt.Errorf("exchange %d: credit of %d bytes outstanding", s.id, s.credit)
 	}
-	s.notify()
+	s.notify(outCredit)
 	return nil
 }
 
@@ -109,7 +121,7 @@ func (s *stream) finish(body json.RawMessage, failure *wire.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.finished, s.result, s.failure, s.inEOF = true, body, failure, true
-	s.notify()
+	s.notifyAll()
 }
 
 // end makes everything that waits give err, after what was received has been read.
@@ -118,7 +130,7 @@ func (s *stream) end(err error) {
 	if s.err == nil && !s.finished {
 		s.err = err
 	}
-	s.notify()
+	s.notifyAll()
 	s.mu.Unlock()
 	s.cancel()
 }
@@ -136,7 +148,7 @@ func (s *stream) read(ctx context.Context, p []byte) (int, error) {
 			defer s.mu.Unlock()
 			return 0, s.err
 		}
-		if err := s.wait(ctx); err != nil {
+		if err := s.wait(ctx, inBytes); err != nil {
 			return 0, err
 		}
 	}
@@ -158,9 +170,12 @@ func (s *stream) read(ctx context.Context, p []byte) (int, error) {
 	return n, nil
 }
 
-// wait releases mu until something changes, and takes it again; with an error mu stays released.
-func (s *stream) wait(ctx context.Context) error {
-	changed := s.waiter()
+// wait releases mu until a thing comes or the exchange ends, and takes it again; with an error mu stays released.
+func (s *stream) wait(ctx context.Context, what thing) error {
+	if s.changed[what] == nil {
+		s.changed[what] = make(chan struct{})
+	}
+	changed := s.changed[what]
 	s.mu.Unlock()
 	select {
 	case <-changed:
@@ -212,7 +227,7 @@ func (s *stream) reserve(ctx context.Context, want int) (int, error) {
 			s.mu.Unlock()
 			return int(n), nil
 		}
-		if err := s.wait(ctx); err != nil {
+		if err := s.wait(ctx, outCredit); err != nil {
 			return 0, err
 		}
 	}
@@ -249,7 +264,7 @@ func (s *stream) nextPush(ctx context.Context) (json.RawMessage, error) {
 			defer s.mu.Unlock()
 			return nil, s.err
 		}
-		if err := s.wait(ctx); err != nil {
+		if err := s.wait(ctx, inPush); err != nil {
 			return nil, err
 		}
 	}
@@ -269,7 +284,7 @@ func (s *stream) waitResult(ctx context.Context) (json.RawMessage, error) {
 			defer s.mu.Unlock()
 			return nil, s.err
 		}
-		if err := s.wait(ctx); err != nil {
+		if err := s.wait(ctx, itsResult); err != nil {
 			return nil, err
 		}
 	}
