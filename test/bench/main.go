@@ -39,10 +39,10 @@ var groups = []group{
 // scale says how much is measured.
 type scale struct{ calls, starts, keys, sessions int }
 
-var full = scale{calls: 200, starts: 20, keys: 1000, sessions: 200}
+var full = scale{calls: 200, starts: 20, keys: 3000, sessions: 200}
 
 // quick is enough to see where one stands.
-var quick = scale{calls: 40, starts: 5, keys: 200, sessions: 20}
+var quick = scale{calls: 40, starts: 5, keys: 600, sessions: 20}
 
 func main() {
 	if len(os.Args) == 4 && os.Args[1] == floodArgument {
