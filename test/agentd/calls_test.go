@@ -140,3 +140,20 @@ func (d *daemon) get(path string) (int, string) {
 	}
 	return r.StatusCode, string(body)
 }
+
+// metric gives the value of a metric without labels.
+func (d *daemon) metric(name string) float64 {
+	d.t.Helper()
+	_, text := d.get("/metrics")
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil {
+				d.t.Fatalf("%q: %v", line, err)
+			}
+			return n
+		}
+	}
+	d.t.Fatalf("no metric %s in\n%s", name, text)
+	return 0
+}

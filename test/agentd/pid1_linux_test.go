@@ -97,8 +97,8 @@ func TestAKilledServeIsReplacedWhereverInitRuns(t *testing.T) {
 		if d.call(c, wire.OpState, nil, &state); state.State != wire.StateRunning {
 			t.Errorf("the next serve says %+v", state)
 		}
-		if _, metrics := d.get("/metrics"); !strings.Contains(metrics, "agentd_session_adopted 1\n") {
-			t.Errorf("the metrics don't tell that the session was adopted:\n%s", metrics)
+		if adopted := d.metric("agentd_session_adopted"); adopted != 1 {
+			t.Errorf("the metrics tell that %v sessions were adopted", adopted)
 		}
 		if err := syscall.Kill(init, syscall.SIGTERM); err != nil {
 			t.Fatal(err)

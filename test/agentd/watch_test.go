@@ -62,6 +62,24 @@ func (w *watching) next() wire.Event {
 	return wire.Event{}
 }
 
+// rest waits until nothing has been pushed for so long.
+func (w *watching) rest(quiet time.Duration) {
+	w.t.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case _, ok := <-w.events:
+			if !ok {
+				w.t.Fatalf("the watch ended: %v", w.call.Result(nil))
+			}
+		case <-time.After(quiet):
+			return
+		case <-late:
+			w.t.Fatal("the watch never rests")
+		}
+	}
+}
+
 func TestWatchTellsTheWholeLife(t *testing.T) {
 	t.Parallel()
 	d := start(t)
@@ -161,15 +179,7 @@ func TestWatchIsSilentWhenNothingHappens(t *testing.T) {
 	c := d.dial()
 	d.launch(c, "cat")
 	w := d.watch(c)
-	quiet := time.NewTimer(1500 * time.Millisecond)
-	for {
-		select {
-		case <-w.events:
-			continue // the launch's own
-		case <-quiet.C:
-		}
-		break
-	}
+	w.rest(1500 * time.Millisecond) // after the launch's own
 	select {
 	case e := <-w.events:
 		t.Errorf("pushed without news: %+v", e)
