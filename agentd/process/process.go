@@ -10,6 +10,7 @@ import (
 type info struct {
 	pid    int
 	zombie bool
+	leads  bool   // it leads a session of its own, as what outlives its parents does
 	comm   string // the kernel's name of it
 	argv0  string // as the process was started, or as it renamed itself
 }

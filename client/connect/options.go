@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/client/paths"
 )
 
@@ -90,12 +91,13 @@ func findProgram(name string) (string, error) {
 	return found, nil
 }
 
-// environment is what the hub gets: this program's, less what ties it to a terminal or to the tmux session that it happens to be called in.
+// environment is what the hub gets: this program's, less what ties it to a terminal or to the tmux session that it happens to be called in. An agent
+// may be the one who calls: the hub then outlives its session.
 func environment() []string {
-	var env []string
+	env := []string{wire.DetachedEnv + "=1"}
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
-		if name == "TMUX" || strings.HasPrefix(name, "TMUX_") || name == "GC_HUB" {
+		if name == "TMUX" || strings.HasPrefix(name, "TMUX_") || name == "GC_HUB" || name == wire.DetachedEnv {
 			continue
 		}
 		env = append(env, pair)

@@ -25,8 +25,10 @@ type process struct {
 	pid, parent int
 	start       string // when it started, in the kernel's terms
 	zombie      bool
-	// owner tells whether it belongs to the session asked for by itself, not just by its parents.
+	// owned tells whether it belongs to the session asked for by itself, not just by its parents.
 	owned bool
+	// detached tells whether it was started to outlive its parents: a hub, or another session's agentd, that the session's agent started.
+	detached bool
 }
 
 // tmuxSocket is where a session's tmux server listens.
@@ -75,7 +77,8 @@ func pids(list []process) []int {
 	return all
 }
 
-// sessionProcesses gives the living processes of a session: the roots, those which bear its run folder, and the descendants of both.
+// sessionProcesses gives the living processes of a session: the roots, those which bear its run folder, and the descendants of both, but for what was
+// started to outlive them.
 func sessionProcesses(run string, roots []int) ([]process, error) {
 	table, err := processTable(run)
 	if err != nil {
@@ -93,7 +96,7 @@ func sessionProcesses(run string, roots []int) ([]process, error) {
 	for grew := true; grew; {
 		grew = false
 		for _, p := range table {
-			if !isOf[p.pid] && isOf[p.parent] {
+			if !isOf[p.pid] && isOf[p.parent] && !p.detached {
 				isOf[p.pid], grew = true, true
 			}
 		}

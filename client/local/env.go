@@ -48,7 +48,7 @@ func agentdEnv(base []string) []string {
 
 func callersOwn(name string) bool {
 	switch name {
-	case "GC_SESSION", "GC_EVENTS", "GC_BEADS", "TMUX", "COLUMNS", "LINES", "PWD", "OLDPWD", "SHLVL", "_":
+	case "GC_SESSION", "GC_EVENTS", "GC_BEADS", "TMUX", "COLUMNS", "LINES", "PWD", "OLDPWD", "SHLVL", "_", wire.DetachedEnv:
 		return true
 	}
 	return strings.HasPrefix(name, "TMUX_")

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gascity/agentd/agentd/wire"
 )
 
 // processTable reads /proc. A process is owned when its environment or arguments bear the session's run folder: tmux sets TMUX for all in it, and
@@ -27,23 +29,24 @@ func processTable(run string) ([]process, error) {
 		if !ok {
 			continue
 		}
-		p.owned = bears(pid, run)
+		p.owned, p.detached = bears(pid, run)
 		table = append(table, p)
 	}
 	return table, nil
 }
 
-func bears(pid int, run string) bool {
+func bears(pid int, run string) (owned, detached bool) {
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
 	// What can't be read is another user's, or has ended.
 	if environ, err := os.ReadFile(filepath.Join(dir, "environ")); err == nil {
-		tmux := []byte("TMUX=" + tmuxSocket(run) + ",")
-		if bytes.HasPrefix(environ, tmux) || bytes.Contains(environ, append([]byte{0}, tmux...)) {
-			return true
-		}
+		environ = append([]byte{0}, environ...)
+		owned = bytes.Contains(environ, []byte("\x00TMUX="+tmuxSocket(run)+","))
+		detached = bytes.Contains(environ, []byte("\x00"+wire.DetachedEnv+"="))
 	}
-	args, err := os.ReadFile(filepath.Join(dir, "cmdline"))
-	return err == nil && bytes.Contains(args, []byte("\x00--run-dir\x00"+run+"\x00"))
+	if args, err := os.ReadFile(filepath.Join(dir, "cmdline")); err == nil {
+		owned = owned || bytes.Contains(args, []byte("\x00--run-dir\x00"+run+"\x00"))
+	}
+	return owned, detached
 }
 
 // readStat reads one process's line; false when there is no such process.

@@ -6,7 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
+
+	"github.com/gascity/agentd/agentd/wire"
 )
 
 // maxOwnLog is the size at which agentd's log begins anew when agentd starts, in bytes. The one before is kept.
@@ -56,7 +59,7 @@ func (e *endpoint) spawn(program string, env []string) error {
 			"--run-dir", e.run, "--state-dir", e.state, "--tmux-dir", e.run,
 			"--termination-log", filepath.Join(e.state, lastScreen), "--output", filepath.Join(e.state, outputFile),
 		},
-		Env:         env,
+		Env:         append(slices.Clip(env), wire.DetachedEnv+"=1"), // the hub may be of a session's making
 		Dir:         home(env),
 		Stderr:      stderr,
 		ExtraFiles:  []*os.File{listener},
