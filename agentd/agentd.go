@@ -171,7 +171,7 @@ func open(c Config) (p *parts, err error) {
 	p.session = session.New(session.Config{
 		RunDir: c.RunDir, StateDir: c.StateDir, TmuxDir: c.TmuxDir, TerminationLog: c.TerminationLog, Grace: c.Grace, Log: c.Log, Output: output, Logged: logged,
 	})
-	metrics := health.NewMetrics(p.session, func() health.Counters { return health.Counters(p.session.Counters()) })
+	metrics := health.NewMetrics(p.session, func() health.Counters { return counters(p.session.Counters(), c.Parent.Restarts()) })
 	if c.Health != "" {
 		if p.probes, err = health.Listen(c.Health); err != nil {
 			return p, err
@@ -181,6 +181,13 @@ func open(c Config) (p *parts, err error) {
 	}
 	p.server = server.New(server.Config{Session: p.session, Verifier: p.verifier, Observer: metrics, Log: c.Log})
 	return p, nil
+}
+
+func counters(n session.Counters, restarts uint64) health.Counters {
+	return health.Counters{
+		Prints: n.Prints, Reconnects: n.Reconnects, Nudges: n.Nudges, NudgesFailed: n.NudgesFailed, NudgesWaiting: n.NudgesWaiting,
+		Adopted: n.Adopted, Restarts: restarts,
+	}
 }
 
 // listen takes over init's listener or opens one.

@@ -129,7 +129,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	t.Parallel()
 	s := session{State: wire.StateExited, Started: time.Unix(1000, 5e8), Activity: time.Unix(2000, 0), Attached: 2, Exit: &wire.Exit{Status: 137}}
 	m := NewMetrics(s, func() Counters {
-		return Counters{Prints: 1 << 40, Reconnects: 1, Nudges: 5, NudgesFailed: 4, Adopted: true}
+		return Counters{Prints: 1 << 40, Reconnects: 1, Nudges: 5, NudgesFailed: 4, NudgesWaiting: 3, Adopted: true, Restarts: 2}
 	})
 	m.Request("peek", "", 2*time.Millisecond)
 	m.Request("peek", wire.CodeNoSession, time.Second)
@@ -143,7 +143,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		"agentd_session_start_time_seconds 1000.5", "agentd_session_last_activity_seconds 2000",
 		"agentd_session_attached_terminals 2", "agentd_session_exit_status 137",
 		"agentd_session_prints_total 1.099511627776e+12", "agentd_tmux_reconnects_total 1",
-		"agentd_nudges_total 5", "agentd_nudges_failed_total 4", "agentd_session_adopted 1",
+		"agentd_nudges_total 5", "agentd_nudges_failed_total 4", "agentd_nudges_waiting 3", "agentd_session_adopted 1", "agentd_serve_restarts_total 2",
 		`agentd_requests_total{code="",op="peek"} 1`, `agentd_requests_total{code="no_session",op="peek"} 1`,
 		`agentd_request_duration_seconds_count{op="peek"} 2`, `agentd_connections_refused_total{reason="token"} 1`, "agentd_connections 7",
 		"process_resident_memory_bytes ",

@@ -17,6 +17,10 @@ type Counters struct {
 	Reconnects uint64
 	// Nudges typed, and those that failed.
 	Nudges, NudgesFailed uint64
+	// NudgesWaiting is how many are queued just now.
+	NudgesWaiting int
+	// Restarts is how often init had to start serve again before this process.
+	Restarts uint64
 	// Adopted is true when this process found its session running.
 	Adopted bool
 }
@@ -70,6 +74,7 @@ type sessionCollector struct {
 
 	state, build, started, activity, attached, exit *prometheus.Desc
 	prints, reconnects, nudges, nudgesFailed, adopt *prometheus.Desc
+	nudgesWaiting, restarts                         *prometheus.Desc
 }
 
 func newSessionCollector(s Session, counters func() Counters) *sessionCollector {
@@ -81,23 +86,25 @@ func newSessionCollector(s Session, counters func() Counters) *sessionCollector 
 	}
 	return &sessionCollector{
 		session: s, counters: counters,
-		build:        desc("agentd_build_info", "1, labelled with the build.", "version"),
-		state:        desc("agentd_session_state", "1 for the state the session is in, 0 for the others.", "state"),
-		started:      desc("agentd_session_start_time_seconds", "When the agent was launched, in Unix time; absent before."),
-		activity:     desc("agentd_session_last_activity_seconds", "When the agent last did something, in Unix time; absent when unknown."),
-		attached:     desc("agentd_session_attached_terminals", "Terminals attached to the session."),
-		exit:         desc("agentd_session_exit_status", "The agent's exit status; absent before."),
-		prints:       desc("agentd_session_prints_total", "Times the agent printed something."),
-		reconnects:   desc("agentd_tmux_reconnects_total", "Times the tmux control connection was lost and made again."),
-		nudges:       desc("agentd_nudges_total", "Nudges typed."),
-		nudgesFailed: desc("agentd_nudges_failed_total", "Nudges that could not be typed."),
-		adopt:        desc("agentd_session_adopted", "1 when this process found its session running, 0 when it launched it."),
+		build:         desc("agentd_build_info", "1, labelled with the build.", "version"),
+		state:         desc("agentd_session_state", "1 for the state the session is in, 0 for the others.", "state"),
+		started:       desc("agentd_session_start_time_seconds", "When the agent was launched, in Unix time; absent before."),
+		activity:      desc("agentd_session_last_activity_seconds", "When the agent last did something, in Unix time; absent when unknown."),
+		attached:      desc("agentd_session_attached_terminals", "Terminals attached to the session."),
+		exit:          desc("agentd_session_exit_status", "The agent's exit status; absent before."),
+		prints:        desc("agentd_session_prints_total", "Times the agent printed something."),
+		reconnects:    desc("agentd_tmux_reconnects_total", "Times the tmux control connection was lost and made again."),
+		nudges:        desc("agentd_nudges_total", "Nudges typed."),
+		nudgesFailed:  desc("agentd_nudges_failed_total", "Nudges that could not be typed."),
+		nudgesWaiting: desc("agentd_nudges_waiting", "Nudges that wait for their turn to be typed."),
+		restarts:      desc("agentd_serve_restarts_total", "Times init has started serve again after a crash."),
+		adopt:         desc("agentd_session_adopted", "1 when this process found its session running, 0 when it launched it."),
 	}
 }
 
 // Describe names the metrics.
 func (c *sessionCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.build, c.state, c.started, c.activity, c.attached, c.exit, c.prints, c.reconnects, c.nudges, c.nudgesFailed, c.adopt} {
+	for _, d := range []*prometheus.Desc{c.build, c.state, c.started, c.activity, c.attached, c.exit, c.prints, c.reconnects, c.nudges, c.nudgesFailed, c.nudgesWaiting, c.adopt, c.restarts} {
 		out <- d
 	}
 }
@@ -129,6 +136,8 @@ func (c *sessionCollector) Collect(out chan<- prometheus.Metric) {
 	counter(c.reconnects, counters.Reconnects)
 	counter(c.nudges, counters.Nudges)
 	counter(c.nudgesFailed, counters.NudgesFailed)
+	gauge(c.nudgesWaiting, float64(counters.NudgesWaiting))
+	counter(c.restarts, counters.Restarts)
 	gauge(c.adopt, number(counters.Adopted))
 }
 

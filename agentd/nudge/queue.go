@@ -138,6 +138,13 @@ func (q *Queue) Run(ctx context.Context) {
 	}
 }
 
+// Waiting tells how many messages are queued whose typing has not begun.
+func (q *Queue) Waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting)
+}
+
 // next takes the oldest job out of the queue; nil if there is none.
 func (q *Queue) next() *job {
 	q.mu.Lock()

@@ -26,6 +26,10 @@ const (
 // envName tells serve which descriptors it has from init: "report=3 gone=4" and perhaps " listen=5".
 const envName = "AGENTD_INIT"
 
+// envRestarts tells serve how many came before it. It has a variable of its own: serve may be of an older build, which takes every field of
+// the other for a descriptor.
+const envRestarts = "AGENTD_INIT_RESTARTS"
+
 // child is one serve.
 type child struct {
 	pid     int
@@ -42,16 +46,17 @@ type child struct {
 
 // start makes a new serve.
 func (p *initProcess) start() error {
-	c, err := startChild(p.Config)
+	c, err := startChild(p.Config, p.started)
 	if err != nil {
 		return fmt.Errorf("start %q: %w", p.Child[0], err)
 	}
+	p.started++
 	p.serve = c
 	p.settled = time.After(settleTime)
 	return nil
 }
 
-func startChild(config Config) (*child, error) {
+func startChild(config Config, before uint64) (*child, error) {
 	read, report, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -70,7 +75,7 @@ func startChild(config Config) (*child, error) {
 	}
 	// Not os.StartProcess: it keeps a handle that wants to be waited for.
 	pid, err := syscall.ForkExec(config.Child[0], config.Child, &syscall.ProcAttr{
-		Env:   append(environWithout(envName, wire.DetachedEnv), envName+"="+fds),
+		Env:   append(environWithout(envName, envRestarts, wire.DetachedEnv), envName+"="+fds, envRestarts+"="+strconv.FormatUint(before, 10)),
 		Files: files,
 		// A group of its own: a C-c at a terminal reaches serve once, through init, and not twice.
 		Sys: &syscall.SysProcAttr{Setpgid: true},

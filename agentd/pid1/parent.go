@@ -15,6 +15,7 @@ type Parent struct {
 	gone     chan struct{}
 	watch    *os.File
 	listener *os.File
+	restarts uint64
 }
 
 // Inherited gives the init that started this process. It must be called once, before the process starts any other: it takes the
@@ -25,6 +26,8 @@ func Inherited() (*Parent, error) {
 		return &Parent{}, nil
 	}
 	os.Unsetenv(envName)
+	restarts := os.Getenv(envRestarts)
+	os.Unsetenv(envRestarts)
 	fds := map[string]*os.File{}
 	for _, field := range strings.Fields(text) {
 		name, number, _ := strings.Cut(field, "=")
@@ -41,6 +44,13 @@ func Inherited() (*Parent, error) {
 	p := &Parent{report: fds["report"], watch: fds["gone"], listener: fds["listen"]}
 	if p.report == nil || p.watch == nil {
 		return nil, fmt.Errorf("%s is %q: it lacks report or gone", envName, text)
+	}
+	if restarts != "" { // an older init doesn't say
+		n, err := strconv.ParseUint(restarts, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s is %q, no number", envRestarts, restarts)
+		}
+		p.restarts = n
 	}
 	p.gone = make(chan struct{})
 	go p.await()
@@ -66,6 +76,9 @@ func (p *Parent) await() {
 // Gone is closed when init has ended, whatever ended it. Serve then has to leave at once without touching the session, which the next
 // init's serve adopts. It is nil, and so never ready, when there is no init. Close closes it too.
 func (p *Parent) Gone() <-chan struct{} { return p.gone }
+
+// Restarts tells how often init had to start another before this process.
+func (p *Parent) Restarts() uint64 { return p.restarts }
 
 // Listener gives the listening socket that init holds, nil if it holds none. Closing it leaves init's copy open.
 func (p *Parent) Listener() (net.Listener, error) {

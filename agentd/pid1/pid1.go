@@ -67,6 +67,7 @@ type initProcess struct {
 	restart <-chan time.Time
 	settled <-chan time.Time // a while after serve's start, when init has nothing more to do
 	crashes crashes
+	started uint64 // serves so far
 	// stop is the signal that asked to stop, 0 if none did. A serve that is started afterwards is told once it is ready.
 	stop syscall.Signal
 	kept []syscall.Signal // for serve, once it is ready

@@ -15,6 +15,8 @@ type Counters struct {
 	Reconnects uint64
 	// Nudges counts those typed, NudgesFailed those that could not be.
 	Nudges, NudgesFailed uint64
+	// NudgesWaiting is how many are queued just now.
+	NudgesWaiting int
 	// Adopted is true when this process found its agent running.
 	Adopted bool
 }
@@ -27,10 +29,14 @@ type counts struct {
 
 // Counters gives what was counted so far.
 func (s *Session) Counters() Counters {
-	return Counters{
+	c := Counters{
 		Prints: s.counts.prints.Load(), Reconnects: s.counts.reconnects.Load(),
 		Nudges: s.counts.nudges.Load(), NudgesFailed: s.counts.nudgesFailed.Load(), Adopted: s.counts.adopted.Load(),
 	}
+	if a, err := s.live(); err == nil {
+		c.NudgesWaiting = a.queue.Waiting()
+	}
+	return c
 }
 
 // Settled is closed once it is known whether there was an agent to adopt, or Run has returned.

@@ -379,6 +379,7 @@ func TestProbesAndMetrics(t *testing.T) {
 	check("/metrics", 200, `agentd_connections 1`)
 	check("/metrics", 200, `agentd_connections_refused_total{reason="token"} 1`)
 	check("/metrics", 200, `agentd_session_state{state="running"} 1`)
+	check("/metrics", 200, `agentd_serve_restarts_total 0`)
 	if status, out := d.command("healthz", "--health", "unix:"+d.path("run", "h"), "--ready"); status != 0 {
 		t.Errorf("healthz --ready: %d %s", status, out)
 	}

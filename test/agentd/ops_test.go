@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -199,6 +200,26 @@ func TestARepeatedNudgeIsTypedOnce(t *testing.T) {
 	within(t, "the last line", func() bool { return strings.Contains(read(t, out), "end") })
 	if got := lines(read(t, out)); !slices.Equal(got, []string{"once", "end"}) {
 		t.Errorf("the agent read %q", got)
+	}
+}
+
+func TestMetricsTellOfTheNudgesThatWait(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	c := d.dial()
+	d.launch(c, "stty -echo; exec cat > lines")
+	var callers sync.WaitGroup
+	for range 4 {
+		callers.Go(func() {
+			if err := d.tryNudge(c, "", "a nudge"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	within(t, "nudges wait", func() bool { return d.metric("agentd_nudges_waiting") > 1 })
+	callers.Wait()
+	if waiting, typed := d.metric("agentd_nudges_waiting"), d.metric("agentd_nudges_total"); waiting != 0 || typed != 4 {
+		t.Errorf("%v nudges wait and %v were typed; want none and 4", waiting, typed)
 	}
 }
 

@@ -97,6 +97,9 @@ func TestAKilledServeIsReplacedWhereverInitRuns(t *testing.T) {
 		if d.call(c, wire.OpState, nil, &state); state.State != wire.StateRunning {
 			t.Errorf("the next serve says %+v", state)
 		}
+		if restarts := d.metric("agentd_serve_restarts_total"); restarts != 1 {
+			t.Errorf("the metrics tell of %v restarts, want 1", restarts)
+		}
 		if adopted := d.metric("agentd_session_adopted"); adopted != 1 {
 			t.Errorf("the metrics tell that %v sessions were adopted", adopted)
 		}
