@@ -178,7 +178,7 @@ func (h *hub) start(ctx context.Context) (*mux.Conn, error) {
 		return nil, fmt.Errorf("start the hub: %w", ctx.Err())
 	}
 	if why := h.lastWords(began); why != "" && isAbsent(err) {
-		return nil, wire.Errorf(wire.CodeUnavailable, "the hub could not start: %s", why)
+		return nil, wire.Errorf(wire.CodeFailed, "the hub could not start: %s", why)
 	}
 	return nil, wire.Errorf(wire.CodeUnavailable, "the hub could not start (see %s): %v", h.files.Log, err)
 }

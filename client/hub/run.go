@@ -64,7 +64,12 @@ func Run(ctx context.Context, p Process) (err error) {
 	if err != nil {
 		return err
 	}
-	defer l.Close()
+	defer func() {
+		// Whoever has dialled a hub that can't run learns of it when the process ends, which has then said why.
+		if err == nil {
+			l.Close()
+		}
+	}()
 	claimed, release := context.WithCancel(context.WithoutCancel(ctx))
 	var claiming sync.WaitGroup
 	defer claiming.Wait()

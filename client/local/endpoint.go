@@ -57,9 +57,14 @@ func answers(socket string) bool {
 	return !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.ENOENT)
 }
 
-// refresh reads the record again; false when the session is no more.
+// refresh reads the record again; false when the session is no more. One that was damaged since it was read last is as it was.
 func (e *endpoint) refresh() (record, bool, error) {
-	r, err := readRecord(e.state)
+	r, err := readRecord(e.state, e.id)
+	if errors.Is(err, errDamaged) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.stored, true, nil
+	}
 	if err != nil {
 		return record{}, false, err
 	}

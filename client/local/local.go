@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,6 +93,9 @@ func (b *Backend) Scan(context.Context) ([]hub.Endpoint, error) {
 			continue
 		}
 		ep, err := b.open(entry.Name())
+		if errors.Is(err, errDamaged) || errors.Is(err, fs.ErrPermission) {
+			continue // whoever asks for it by its name is told; the others must not lose their agents
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -116,9 +120,13 @@ func (b *Backend) sweep(entry os.DirEntry) {
 	}
 }
 
-// Find gives the session of that name, nil when there is none.
+// Find gives the session of that name, nil when there is none. Of one with a damaged record it gives what can be removed.
 func (b *Backend) Find(_ context.Context, name string) (hub.Endpoint, error) {
-	ep, err := b.open(paths.SessionID(name))
+	id := paths.SessionID(name)
+	ep, err := b.open(id)
+	if errors.Is(err, errDamaged) {
+		return b.newEndpoint(id, &record{Name: name}), nil
+	}
 	if ep == nil || err != nil {
 		return nil, err // not ep: a nil *endpoint in an interface is not nil
 	}
@@ -127,7 +135,7 @@ func (b *Backend) Find(_ context.Context, name string) (hub.Endpoint, error) {
 
 // open gives the session in a folder, nil when there is none.
 func (b *Backend) open(id string) (*endpoint, error) {
-	r, err := readRecord(b.config.Dirs.SessionState(id))
+	r, err := readRecord(b.config.Dirs.SessionState(id), id)
 	if r == nil || err != nil {
 		return nil, err
 	}
@@ -141,12 +149,16 @@ func (b *Backend) open(id string) (*endpoint, error) {
 
 // register makes the endpoint of an id. The caller holds mu.
 func (b *Backend) register(id string, r *record) *endpoint {
-	e := &endpoint{
+	e := b.newEndpoint(id, r)
+	b.endpoints[id] = e
+	return e
+}
+
+func (b *Backend) newEndpoint(id string, r *record) *endpoint {
+	return &endpoint{
 		backend: b, id: id, instance: r.Instance, stored: *r,
 		state: b.config.Dirs.SessionState(id), run: b.config.Dirs.SessionRun(id),
 	}
-	b.endpoints[id] = e
-	return e
 }
 
 // unregister forgets an endpoint whose session is no more.

@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/gascity/agentd/client/hub"
+	"github.com/gascity/agentd/client/paths"
 )
 
 // record is session.json, what a session's folder says of it.
@@ -31,18 +33,36 @@ type record struct {
 
 const recordFile = "session.json"
 
-// readRecord reads the record in a session's folder, nil when there is none.
-func readRecord(dir string) (*record, error) {
+// errDamaged says that a session's folder does not say what session it is, as after a power cut. Nothing can reach such a session any more: its folder
+// is a leftover, and no other session's trouble.
+var errDamaged = errors.New("session.json is damaged")
+
+// readRecord reads the record in the folder of the session with that id, nil when there is no such folder.
+func readRecord(dir, id string) (*record, error) {
 	b, err := os.ReadFile(filepath.Join(dir, recordFile))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !exists(dir):
 		return nil, nil
-	}
-	if err != nil {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR):
+		return nil, fmt.Errorf("read session: %s: %w", dir, errDamaged)
+	case err != nil:
 		return nil, fmt.Errorf("read session: %w", err)
 	}
+	r, err := parseRecord(b, id)
+	if err != nil {
+		return nil, fmt.Errorf("read session: %s: %w", dir, err)
+	}
+	return r, nil
+}
+
+// parseRecord decodes the record of the session with that id.
+func parseRecord(b []byte, id string) (*record, error) {
 	var r record
 	if err := json.Unmarshal(b, &r); err != nil {
-		return nil, fmt.Errorf("read session: %s: %w", filepath.Join(dir, recordFile), err)
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if r.Instance == "" || r.Audience == "" || paths.SessionID(r.Name) != id {
+		return nil, fmt.Errorf("%w: it describes another session", errDamaged)
 	}
 	return &r, nil
 }
