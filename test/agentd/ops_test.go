@@ -190,7 +190,8 @@ func TestARepeatedNudgeIsTypedOnce(t *testing.T) {
 	d := start(t)
 	c := d.dial()
 	out := d.path("work", "lines")
-	d.launch(c, "stty -echo; exec cat > "+out)
+	d.launch(c, "stty -echo; echo ready; exec cat > "+out)
+	d.waitText(c, "ready") // a text that still was echoed would get another Enter when its first moved nothing
 	for range 3 {
 		if err := d.tryNudge(c, "key-1", "once"); err != nil {
 			t.Fatal(err)
@@ -207,7 +208,8 @@ func TestMetricsTellOfTheNudgesThatWait(t *testing.T) {
 	t.Parallel()
 	d := start(t)
 	c := d.dial()
-	d.launch(c, "stty -echo; exec cat > lines")
+	d.launch(c, "stty -echo; echo ready; exec cat > lines")
+	d.waitText(c, "ready")
 	var callers sync.WaitGroup
 	for range 4 {
 		callers.Go(func() {
