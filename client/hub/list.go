@@ -64,17 +64,36 @@ func (s *session) asked(ctx context.Context) (wire.Info, bool) {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
 	status, err := s.settle(ctx)
+	if err != nil {
+		status = s.presumed()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.gone {
 		return wire.Info{}, false
 	}
+	info := s.info(status)
 	if err != nil {
-		info := s.info(s.snapshot())
 		info.Lost = err.Error()
-		return info, true
 	}
-	return s.info(status), true
+	return info, true
+}
+
+// presumed gives the status of a session that does not answer: as last told, and where nothing was ever told, what the backend sees. Whatever was
+// launched and hasn't ended is taken for running: left out of a list, its agent would be started anew, and its conversation lost.
+func (s *session) presumed() wire.Status {
+	s.mu.Lock()
+	status := s.snapshot()
+	s.mu.Unlock()
+	if status.State != "" {
+		return status
+	}
+	// The caller's time is up, and this takes none: backends look at what they have.
+	condition, err := s.ep.Inspect(s.ctx)
+	if err == nil && (condition == Reachable || condition == Orphaned) {
+		status.State = wire.StateRunning
+	}
+	return status
 }
 
 // info describes the session for a list. The caller holds mu.
