@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -91,7 +93,7 @@ func (p plan) shell(ctx context.Context, env []string, shell, command, script st
 		cmd.Args = append(cmd.Args, "-c", command)
 	}
 	cmd.Stdin = strings.NewReader(script)
-	cmd.Dir, cmd.Env = p.workDir, env
+	cmd.Dir, cmd.Env = nearest(p.workDir), env
 	var said lastBytes
 	cmd.Stdout, cmd.Stderr = &said, &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -102,12 +104,22 @@ func (p plan) shell(ctx context.Context, env []string, shell, command, script st
 		return nil
 	}
 	if errors.Is(err, syscall.ENOENT) && cmd.Process == nil {
-		return fmt.Errorf("%w (in %s)", err, p.workDir)
+		return fmt.Errorf("%w (in %s)", err, cmd.Dir)
 	}
 	if line := said.lastLine(); line != "" {
 		return fmt.Errorf("%w: %s", err, line)
 	}
 	return err
+}
+
+// nearest gives a folder, or the nearest above it that is there: pre_start may be what makes the work dir.
+func nearest(dir string) string {
+	for {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() || dir == filepath.Dir(dir) {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
 }
 
 // lastBytes keeps the end of what is written to it.

@@ -92,6 +92,8 @@ type Endpoint interface {
 	Remove(ctx context.Context) error
 	// Meta gives the metadata that an ended session left.
 	Meta(ctx context.Context) (map[string]string, error)
+	// ChangeMeta changes the metadata that an ended session left. A session that is gone is wire.CodeNoSession.
+	ChangeMeta(ctx context.Context, change func(map[string]string)) error
 	// Log writes the last lines of the agent's output of an ended session, all that is kept when tail is negative.
 	Log(ctx context.Context, tail int, w io.Writer) error
 	// Exit says how the agent of an ended session ended, nil when that isn't known.

@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -79,7 +78,11 @@ func (h *Hub) sessionOp(op wire.Op) sessionHandler {
 		return metaList
 	case wire.OpOutput:
 		return output
-	case wire.OpProcessAlive, wire.OpMetaSet, wire.OpMetaRemove:
+	case wire.OpMetaSet:
+		return metaSet
+	case wire.OpMetaRemove:
+		return metaRemove
+	case wire.OpProcessAlive:
 		return askAgain
 	case wire.OpClear:
 		return written(askAgain)
@@ -248,35 +251,6 @@ func sendNudge(ctx context.Context, x *mux.Exchange, s *session, key string, tex
 		_ = call.CloseWrite()
 	}
 	return call.Result(nil)
-}
-
-func metaGet(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
-	reply, err := askAgain(ctx, x, s)
-	if wire.CodeOf(err) != wire.CodeNoSession {
-		return reply, err
-	}
-	var q wire.Meta
-	if err := x.Decode(&q); err != nil {
-		return nil, err
-	}
-	left, err := s.ep.Meta(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("metadata of session %q: %w", s.name, err)
-	}
-	value, set := left[q.Key]
-	return wire.Meta{Key: q.Key, Value: value, Set: set}, nil
-}
-
-func metaList(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
-	reply, err := askAgain(ctx, x, s)
-	if wire.CodeOf(err) != wire.CodeNoSession {
-		return reply, err
-	}
-	left, err := s.ep.Meta(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("metadata of session %q: %w", s.name, err)
-	}
-	return wire.MetaList{Meta: left}, nil
 }
 
 // output answers OpOutput; what an ended agent put out is in the log that it left.

@@ -12,8 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/client/lockfile"
 )
 
 // What an ended session has left in its folder.
@@ -34,7 +36,49 @@ func (e *endpoint) Meta(context.Context) (map[string]string, error) {
 	if err := readJSON(filepath.Join(e.state, metaFile), &meta); err != nil {
 		return nil, err
 	}
+	if meta == nil { // the file holds null
+		meta = map[string]string{}
+	}
 	return meta, nil
+}
+
+// ChangeMeta changes what agentd mirrored, one change at a time.
+func (e *endpoint) ChangeMeta(ctx context.Context, change func(map[string]string)) error {
+	lock, err := lockfile.Wait(ctx, e.backend.lockPath(e.id))
+	if err != nil {
+		return err
+	}
+	defer lock.Discard()
+	r, ok, err := e.refresh()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return wire.Errorf(wire.CodeNoSession, "session %q is gone", e.Record().Name)
+	}
+	if err := e.awaitLeave(ctx, r); err != nil {
+		return err // its agentd might write over it
+	}
+	meta, err := e.Meta(ctx)
+	if err != nil {
+		return err
+	}
+	change(meta)
+	return writeJSON(filepath.Join(e.state, metaFile), meta)
+}
+
+// awaitLeave waits until agentd, whose session has ended, has left too.
+func (e *endpoint) awaitLeave(ctx context.Context, r record) error {
+	tick := time.NewTicker(endPoll)
+	defer tick.Stop()
+	for isAlive(r.PID, r.PIDStart) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("agentd of session %q (process %d) does not leave: %w", r.Name, r.PID, ctx.Err())
+		}
+	}
+	return nil
 }
 
 // Exit says how the agent ended, nil when agentd could not write it down.
@@ -59,6 +103,20 @@ func readJSON(name string, v any) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
+}
+
+// writeJSON replaces a file in one step.
+func writeJSON(name string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	temporary := name + ".new"
+	if err := os.WriteFile(temporary, append(b, '\n'), 0o600); err != nil {
+		os.Remove(temporary) // half of it helps nobody, least of all on a full disk
+		return err
+	}
+	return os.Rename(temporary, name)
 }
 
 // Log writes the last lines of the agent's output.

@@ -69,16 +69,7 @@ func parseRecord(b []byte, id string) (*record, error) {
 
 // write replaces the record in a session's folder.
 func (r *record) write(dir string) error {
-	b, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("write session: %w", err)
-	}
-	name := filepath.Join(dir, recordFile)
-	temporary := name + ".new"
-	if err := os.WriteFile(temporary, append(b, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write session: %w", err)
-	}
-	if err := os.Rename(temporary, name); err != nil {
+	if err := writeJSON(filepath.Join(dir, recordFile), r); err != nil {
 		return fmt.Errorf("write session: %w", err)
 	}
 	return nil

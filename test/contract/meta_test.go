@@ -82,3 +82,30 @@ func TestMetaOfAMissingSession(t *testing.T) {
 		t.Errorf("set-meta says %q", said)
 	}
 }
+
+func TestMetaCanBeChangedAfterTheAgentsEnd(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	g.start("s", config{"command": "cat", "env": map[string]string{"GC_SESSION_ID": "id-1"}})
+	g.okIn("acknowledged", "set-meta", "s", "GC_DRAIN_ACK")
+	g.ok("send-keys", "s", "C-d")
+	// At once, whatever has noticed the end by then.
+	g.ok("remove-meta", "s", "GC_DRAIN_ACK")
+	g.is("", "get-meta", "s", "GC_DRAIN_ACK")
+	g.okIn("later", "set-meta", "s", "GC_NOTE")
+	g.until("it has ended", func() bool { return g.ok("is-running", "s") == "false" })
+	for range 2 {
+		g.is("", "get-meta", "s", "GC_DRAIN_ACK")
+		g.is("later", "get-meta", "s", "GC_NOTE")
+		g.is("id-1", "get-meta", "s", "GC_SESSION_ID")
+		g.kill(g.hub().PID)
+	}
+	g.okIn("latest", "set-meta", "s", "GC_NOTE")
+	g.ok("remove-meta", "s", "GC_SESSION_ID")
+	g.is("latest", "get-meta", "s", "GC_NOTE")
+	g.is("", "get-meta", "s", "GC_SESSION_ID")
+	g.fails("value", "set-meta", "s", "")
+	// The next agent of that name has its own.
+	g.start("s", config{"command": "cat"})
+	g.is("", "get-meta", "s", "GC_NOTE")
+}

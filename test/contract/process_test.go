@@ -14,21 +14,26 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 func TestACrashIsNeverReadAsSuccess(t *testing.T) {
 	t.Parallel()
-	g := newGC(t)
-	g.ok("is-running", "s")
-	cmd, _, _ := g.command(t.Context(), g.json(config{"command": "cat", "pre_start": []string{"touch reached; sleep 1000"}}), "start", "s")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	for _, hub := range []string{"", "GC_HUB=off"} {
+		t.Run(hub, func(t *testing.T) {
+			t.Parallel()
+			g := newGC(t)
+			g.env = append(g.env, hub)
+			cmd, _, _ := g.command(t.Context(), g.json(config{"command": "cat", "pre_start": []string{"touch reached; sleep 1000"}}), "start", "s")
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			g.until("the front waits for the start", func() bool { return g.exists("work", "reached") })
+			// The Go runtime crashes on SIGQUIT, by default with status 2.
+			if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+				t.Fatal(err)
+			}
+			if status := statusOf(cmd.Wait()); status != -int(syscall.SIGABRT) {
+				t.Errorf("status %d, want the end by SIGABRT, which a shell calls 134", status)
+			}
+			g.start("s", config{"command": "cat"}) // nothing of the crashed one is in the way
+		})
 	}
-	g.until("the front waits for the hub", func() bool { return g.exists("work", "reached") })
-	// The Go runtime crashes on SIGQUIT, by default with status 2.
-	if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil {
-		t.Fatal(err)
-	}
-	if status := statusOf(cmd.Wait()); status != -int(syscall.SIGABRT) {
-		t.Errorf("status %d, want the end by SIGABRT, which a shell calls 134", status)
-	}
-	g.untilNothing()
 }
 
 func TestAnAnswerThatCannotBeWrittenIsNoSuccess(t *testing.T) {

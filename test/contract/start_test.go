@@ -225,6 +225,8 @@ func TestNothingButADuplicateReadsAsOne(t *testing.T) {
 		"what the agent says":          {"command": "echo File Already Exists; exit 1"},
 		"what a failing command is":    {"command": "cat", "pre_start": []string{"echo folder already exists >&2; exit 1"}},
 		"the folder that is not there": {"command": "cat", "work_dir": "/already exists"},
+		"already exists":               {"command": "exit 1"},
+		"ALREADY EXISTS":               {"work_dir": "relative/already exists"},
 	} {
 		r := g.tryStart(name, c)
 		if strings.Contains(strings.ToLower(r.stderr), "already exists") {

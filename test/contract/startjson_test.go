@@ -2,6 +2,8 @@ package contract_test
 
 import (
 	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +33,94 @@ func TestTheAgentSeesTheEnvironmentOfTheCallThatStartsIt(t *testing.T) {
 	g.until("the agent has written", func() bool { return g.file("work", "seen") != "" })
 	if got := g.file("work", "seen"); got != "mine\n" {
 		t.Errorf("the agent saw %q", got)
+	}
+}
+
+func TestTheAgentSeesNothingThatSpeaksOfItsController(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	kept := []string{"GC_SESSION", "GC_EVENTS", "GC_BEADS", "TMUX_PANE"}
+	env := map[string]string{"GC_SESSION_ID": "id-1"}
+	for _, name := range kept[:3] {
+		env[name] = "from the JSON"
+	}
+	for _, name := range kept {
+		g.env = append(g.env, name+"=from the caller")
+	}
+	g.env = append(g.env, "TMUX=/tmp/callers,1,0")
+	g.start("s", config{"command": "env >seen; echo written; exec cat", "env": env})
+	g.untilScreen("s", "written")
+	seen := map[string]string{}
+	for line := range strings.Lines(g.file("work", "seen")) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		seen[name] = value
+	}
+	for _, name := range kept {
+		if value, ok := seen[name]; ok && strings.HasPrefix(value, "from") {
+			t.Errorf("the agent sees %s=%q", name, value)
+		}
+		g.is("", "get-meta", "s", name)
+	}
+	if strings.Contains(seen["TMUX"], "callers") {
+		t.Errorf("the agent sees the caller's tmux: %q", seen["TMUX"])
+	}
+	if seen["GC_TMUX_SESSION"] != "main" || seen["GC_SESSION_ID"] != "id-1" {
+		t.Errorf("the agent sees GC_TMUX_SESSION=%q, GC_SESSION_ID=%q", seen["GC_TMUX_SESSION"], seen["GC_SESSION_ID"])
+	}
+}
+
+func TestTheUsersOwnTmuxIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	g.write("set -g status-left from-the-users-config\nset -g history-limit 7\n", "home", ".tmux.conf")
+	g.write("set -g status-left from-the-users-config\n", "home", ".config", "tmux", "tmux.conf")
+	tmux := need(t, "tmux")
+	// The user's server, under the name that the sessions use, too.
+	own := func(args ...string) string {
+		cmd := exec.Command(tmux, args...)
+		cmd.Env = append(slices.Clone(g.env), "TMUX_TMPDIR="+g.path("home"))
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("tmux %q: %v: %s", args, err, out)
+		}
+		return string(out)
+	}
+	own("new-session", "-d", "-s", "main", "cat")
+	g.env = append(g.env, "TMUX_TMPDIR="+g.path("home"))
+	g.start("s", config{"command": "echo words; exec cat"})
+	g.untilScreen("s", "words")
+	if got := own("list-sessions", "-F", "#{session_name}"); got != "main\n" {
+		t.Errorf("the user's sessions are now %q", got)
+	}
+	if got := g.tmux("s", "show-options", "-g", "status-left") + g.tmux("s", "show-options", "-g", "history-limit"); strings.Contains(got, "users-config") || strings.Contains(got, " 7\n") {
+		t.Errorf("the session has the user's options: %q", got)
+	}
+	g.ok("stop", "s")
+	if got := own("list-sessions", "-F", "#{session_name}"); got != "main\n" {
+		t.Errorf("after stop the user's sessions are %q", got)
+	}
+	own("kill-server")
+}
+
+func TestPreStartMayMakeTheWorkDir(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	r := g.start("s", config{"command": "pwd >where; exec cat", "work_dir": g.path("new", "dir"), "pre_start": []string{"mkdir -p " + g.path("new", "dir")}})
+	g.until("the agent has written", func() bool { return g.file("new", "dir", "where") != "" })
+	if got := g.file("new", "dir", "where"); got != g.path("new", "dir")+"\n" || r.stderr != "" {
+		t.Errorf("the agent is in %q; start says %q", got, r.stderr)
+	}
+}
+
+func TestUnknownFieldsAndNoFieldsAtAllAreFine(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	for name, input := range map[string]string{"unknown": `{"command":"cat","not_yet_invented":{"a":[1]}}`, "empty": `{}`, "nothing": ``, "null": `null`,
+		"nulls": `{"command":"cat","env":null,"pre_start":null,"copy_files":null,"overlay_dir":""}`} {
+		if r := g.run(input, "start", name); r.status != 0 {
+			t.Errorf("%s: status %d: %s", name, r.status, r.stderr)
+		}
+		g.is("true", "is-running", name)
 	}
 }
 

@@ -1,0 +1,93 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+// Metadata outlives the agent: what agentd mirrored is read, and changed, where the session left it.
+
+func metaGet(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
+	reply, err := askAgain(ctx, x, s)
+	if wire.CodeOf(err) != wire.CodeNoSession {
+		return reply, err
+	}
+	var q wire.Meta
+	if err := x.Decode(&q); err != nil {
+		return nil, err
+	}
+	left, err := s.ep.Meta(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("metadata of session %q: %w", s.name, err)
+	}
+	value, set := left[q.Key]
+	return wire.Meta{Key: q.Key, Value: value, Set: set}, nil
+}
+
+func metaList(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
+	reply, err := askAgain(ctx, x, s)
+	if wire.CodeOf(err) != wire.CodeNoSession {
+		return reply, err
+	}
+	left, err := s.ep.Meta(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("metadata of session %q: %w", s.name, err)
+	}
+	return wire.MetaList{Meta: left}, nil
+}
+
+// metaSet answers OpMetaSet.
+func metaSet(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
+	return metaChange(ctx, x, s, func(left map[string]string, m wire.Meta) { left[m.Key] = m.Value })
+}
+
+// metaRemove answers OpMetaRemove.
+func metaRemove(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
+	return metaChange(ctx, x, s, func(left map[string]string, m wire.Meta) { delete(left, m.Key) })
+}
+
+// metaChange lets agentd change the metadata, or, once the agent has ended, changes what is left of it.
+func metaChange(ctx context.Context, x *mux.Exchange, s *session, change func(map[string]string, wire.Meta)) (any, error) {
+	reply, err := askAgain(ctx, x, s)
+	if wire.CodeOf(err) != wire.CodeNoSession {
+		return reply, err
+	}
+	var m wire.Meta
+	if err := x.Decode(&m); err != nil {
+		return nil, err
+	}
+	if m.Key == "" || strings.ContainsAny(m.Key, "=\x00") {
+		return nil, wire.Errorf(wire.CodeBadRequest, "metadata key %q: a key is not empty and holds no =", m.Key)
+	}
+	if err := s.awaitEnd(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.ep.ChangeMeta(ctx, func(left map[string]string) { change(left, m) }); err != nil {
+		return nil, fmt.Errorf("metadata of session %q: %w", s.name, err)
+	}
+	return nil, nil
+}
+
+// awaitEnd waits until agentd, whose agent has ended, has gone as well, and so writes no more.
+func (s *session) awaitEnd(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		s.mu.Lock()
+		over, gone, changed := s.over, s.gone, s.waiter()
+		s.mu.Unlock()
+		if gone {
+			return noSession(s.name)
+		}
+		if over {
+			return nil
+		}
+		if err := s.await(ctx, changed); err != nil {
+			return err
+		}
+	}
+}
