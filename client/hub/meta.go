@@ -60,8 +60,12 @@ func metaChange(ctx context.Context, x *mux.Exchange, s *session, change func(ma
 	if err := x.Decode(&m); err != nil {
 		return nil, err
 	}
-	if m.Key == "" || strings.ContainsAny(m.Key, "=\x00") {
+	// agentd, which says this of others, isn't there.
+	switch {
+	case m.Key == "" || strings.ContainsAny(m.Key, "=\x00"):
 		return nil, wire.Errorf(wire.CodeBadRequest, "metadata key %q: a key is not empty and holds no =", m.Key)
+	case len(m.Key) > wire.MaxMetaKey || len(m.Value) > wire.MaxMetaValue:
+		return nil, wire.Errorf(wire.CodeTooLarge, "metadata of %d bytes under a key of %d: at most %d and %d", len(m.Value), len(m.Key), wire.MaxMetaValue, wire.MaxMetaKey)
 	}
 	if err := s.awaitEnd(ctx); err != nil {
 		return nil, err

@@ -76,7 +76,7 @@ func (h *Hub) peek(ctx context.Context, x *mux.Exchange, s *session) (any, error
 			return wire.PeekReply{Screen: q.Have, Unchanged: true}, nil
 		}
 		cached, ok := s.peeks.get(q.Lines)
-		fresh, writes := ok && s.current(cached.version), s.peeks.writes
+		fresh := ok && s.current(cached.version)
 		s.mu.Unlock()
 		if fresh {
 			return deliver(x, cached)
@@ -85,7 +85,13 @@ func (h *Hub) peek(ctx context.Context, x *mux.Exchange, s *session) (any, error
 		if err != nil {
 			return nil, err
 		}
-		p := &peeking{session: s, exchange: x, query: q, cached: cached, writes: writes}
+		p := &peeking{session: s, exchange: x, query: q}
+		s.mu.Lock()
+		if s.conn == conn { // what was peeked over another link says nothing about this one's versions
+			p.cached, _ = s.peeks.get(q.Lines)
+			p.writes = s.peeks.writes
+		}
+		s.mu.Unlock()
 		reply, err := p.ask(ctx, conn)
 		var lost *mux.LostError
 		if errors.As(err, &lost) && !p.began {
