@@ -127,7 +127,7 @@ func watch(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	var last wire.Status
 	for first := true; ; first = false {
 		s.mu.Lock()
-		changed := s.waiter()
+		changed, over := s.waiter(), s.over
 		s.mu.Unlock()
 		status, err := s.settle(ctx)
 		switch {
@@ -141,7 +141,7 @@ func watch(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 			}
 			last = status
 		}
-		if err == nil && s.isOver() {
+		if err == nil && over { // before it was asked, so the last word was said
 			return nil, nil
 		}
 		select {

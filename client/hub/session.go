@@ -114,6 +114,21 @@ func (s *session) settle(ctx context.Context) (wire.Status, error) {
 	}
 }
 
+// confirm is settle for those who would do harm if what was pushed is late: a session that does not seem to run is asked.
+func (s *session) confirm(ctx context.Context) (wire.Status, error) {
+	status, err := s.settle(ctx)
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	if err != nil || conn == nil || status.State == wire.StateRunning {
+		return status, err
+	}
+	if asked, err := s.ask(ctx, conn); err == nil {
+		return asked, nil
+	}
+	return status, nil
+}
+
 // ask puts the question for the state to agentd.
 func (s *session) ask(ctx context.Context, conn *mux.Conn) (wire.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)

@@ -120,14 +120,15 @@ func (f *starting) clearWay(ctx context.Context) (*wire.Status, error) {
 		if s == nil || err != nil {
 			return nil, err
 		}
-		status, err := s.settle(ctx)
-		if wire.CodeOf(err) == wire.CodeNoSession {
-			continue // it turned out to be gone
-		}
+		// Before its status: one that another process has just finished making must not look as if nobody made it, and nothing ran.
+		condition, err := s.ep.Inspect(ctx)
 		if err != nil {
 			return nil, err
 		}
-		condition, err := s.ep.Inspect(ctx)
+		status, err := s.confirm(ctx)
+		if wire.CodeOf(err) == wire.CodeNoSession {
+			continue // it turned out to be gone
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -184,7 +185,29 @@ func (f *starting) bringUp(ctx context.Context, s *session, launch *wire.Launch)
 	if err := context.Cause(ctx); err != nil {
 		return wire.Status{}, err
 	}
+	s.awaitLaunched(ctx, conn)
 	return launched.Status, s.ep.Launched(ctx)
+}
+
+// awaitLaunched waits until what agentd pushed says what its answer to the launch said, so that nobody is told of the state before. It pushes before it answers, so
+// this takes no time.
+func (s *session) awaitLaunched(ctx context.Context, conn *mux.Conn) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	for {
+		s.mu.Lock()
+		told := s.conn != conn || s.seen && s.status.State != wire.StateWaiting && s.status.State != wire.StateStaging
+		changed := s.waiter()
+		s.mu.Unlock()
+		if told {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // relay passes on what agentd tells of the launch.
