@@ -255,16 +255,16 @@ func (a *agent) fail(ctx context.Context, command string, cause error) error {
 	if a.exit.Reason == "stopped" {
 		return wire.Errorf(wire.CodeCanceled, "the session was stopped during start")
 	}
-	switch {
-	case len(a.last) > 0:
+	if len(a.last) > 0 {
 		text += ": " + strings.Join(a.last, " | ")
-	case a.exit.Status == statusNotFound:
+	}
+	if a.exit.Status == statusNotFound && !strings.Contains(text, "not found") {
 		text += fmt.Sprintf(": the shell found no such command: %q", command)
 	}
 	return wire.Errorf(wire.CodeFailed, "%s", text)
 }
 
-// statusNotFound is how a shell says that it found no command of the name (POSIX, 2.8.2). What it prints about that gets lost at times: tmux closes the
+// statusNotFound is how a shell says that it found no command of the name (POSIX, 2.8.2). What it prints about that gets lost at times, whole or in part: tmux closes the
 // terminal of a process that ends while it is still busy with making the terminal, whatever there is to be read from it.
 const statusNotFound = 127
 
