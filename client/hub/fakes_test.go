@@ -117,6 +117,7 @@ type fakeSession struct {
 	removed   int
 	launched  int
 	refuses   error // what a dial gives
+	revives   error // what Revive gives
 	status    wire.Status
 	text      string
 	changed   chan struct{}
@@ -345,6 +346,9 @@ func (s *fakeSession) Revive(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.revived++
+	if s.revives != nil {
+		return s.revives
+	}
 	s.condition, s.refuses = Reachable, nil
 	return nil
 }
