@@ -111,13 +111,23 @@ func (l *link) get(ctx context.Context, x *mux.Exchange) (any, error) {
 	}
 	defer root.Close()
 	packed, err := tarstream.Pack(ctx, x, root, name)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && packed.Files == 0:
+		return nil, wire.Errorf(wire.CodeFailed, "there is no %q in the work dir", name)
+	case err != nil:
 		return nil, fileError(err)
 	}
-	if len(packed.Skipped) > 0 {
-		l.server.log.Info("get left files out", "path", ask.Path, "skipped", packed.Skipped[:min(len(packed.Skipped), 20)], "count", len(packed.Skipped))
+	return wire.GetReply{Files: packed.Files, Bytes: packed.Bytes, Skipped: shorten(packed.Skipped)}, nil
+}
+
+// maxSkipped bounds the lines about files that were left out: nobody reads more, and a reply has its limits.
+const maxSkipped = 20
+
+func shorten(lines []string) []string {
+	if over := len(lines) - maxSkipped; over > 0 {
+		lines = append(lines[:maxSkipped:maxSkipped], fmt.Sprintf("%d more were left out", over))
 	}
-	return nil, nil
+	return lines
 }
 
 // within makes a path relative to the work dir; it may have been absolute within it.
