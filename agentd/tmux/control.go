@@ -154,6 +154,9 @@ func newControl(cmd *exec.Cmd, events func(Event)) (*Control, error) {
 	_, _, _ = inR.Close(), outW.Close(), errW.Close()
 	if err != nil {
 		_, _, _ = inW.Close(), outR.Close(), errR.Close()
+		if errors.Is(err, exec.ErrNotFound) {
+			return nil, fmt.Errorf("tmux is not installed: %w", exec.ErrNotFound)
+		}
 		return nil, fmt.Errorf("start tmux: %w", err)
 	}
 	c.stdin = inW
