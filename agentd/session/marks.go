@@ -125,6 +125,8 @@ func configuration(l plan, m marks, term string) (string, error) {
 		{"set-option", "-gw", "window-size", "latest"},
 		{"set-option", "-gwq", "allow-rename", "off"},
 		{"set-option", "-gw", "automatic-rename", "off"},
+		// It would stop the tmux client of an attached terminal, where no shell is to continue it.
+		{"unbind-key", "C-z"},
 		create,
 	}
 	commands = append(commands, m.commands("="+sessionName+":")...)
