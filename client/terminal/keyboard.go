@@ -23,8 +23,8 @@ type keyboard struct {
 const keyboardBuffer = 4096
 
 // readKeyboard begins. What is typed goes to sink, escapes to the escapes channel. The caller stops it.
-// With interruptLeaves Ctrl-C is an escape.
-func readKeyboard(in *os.File, sink *typed, interruptLeaves bool) (*keyboard, error) {
+// With readOnly Ctrl-C is one, too.
+func readKeyboard(in *os.File, sink *typed, readOnly bool) (*keyboard, error) {
 	k := &keyboard{in: in, typed: sink, escapes: make(chan escape, 1), done: make(chan struct{})}
 	var err error
 	if k.wake[0], k.wake[1], err = os.Pipe(); err != nil {
@@ -32,14 +32,14 @@ func readKeyboard(in *os.File, sink *typed, interruptLeaves bool) (*keyboard, er
 	}
 	go func() {
 		defer close(k.done)
-		k.err = k.read(scanner{interruptLeaves: interruptLeaves})
+		k.err = k.read(scanner{readOnly: readOnly})
 	}()
 	return k, nil
 }
 
 // stop ends the reading, and waits for that.
 func (k *keyboard) stop() {
-	k.typed.close()
+	k.typed.drop()
 	// A failure can only mean that the pipe is full, which wakes as well.
 	_, _ = k.wake[1].Write([]byte{0})
 	for {
@@ -60,15 +60,15 @@ func (k *keyboard) read(s scanner) error {
 		if err != nil {
 			return err
 		}
+		if !k.typed.wanted() { // what is typed is part of no line
+			s.midLine = false
+		}
 		for rest := buf[:n]; len(rest) > 0; {
 			var data []byte
 			var e escape
 			data, e, rest = s.scan(nil, rest)
 			if len(data) > 0 {
-				k.typed.put(data)
-			}
-			if e == escapeTestOnlyPanic {
-				panic("asked for by AGENTD_TESTONLY_PANIC")
+				k.typed.put(data, s.takeKeyed())
 			}
 			if e != escapeNone {
 				k.escapes <- e

@@ -33,6 +33,7 @@ type modes struct {
 	otherKeys   bool
 	kitty       int // keyboard protocol settings pushed
 	region      bool
+	left        bool // the alternate screen was on, and is off again
 
 	state  modeState
 	prefix byte
@@ -51,21 +52,30 @@ const (
 // maxParams bounds what is kept of a sequence; longer ones set no modes.
 const maxParams = 64
 
-// track reads what is written to the terminal.
-func (m *modes) track(p []byte) {
+// track reads what a session writes to the terminal, and gives what of it should be shown: all but the text after the alternate screen was left,
+// which is tmux's own good-bye ("[detached (from session main)]"). Attach says how it ended.
+func (m *modes) track(p []byte) []byte {
 	m.touched = m.touched || len(p) > 0
-	for len(p) > 0 {
-		if m.state == modeGround {
-			i := bytes.IndexByte(p, 0x1b)
-			if i < 0 {
-				return
+	shown := p
+	cut := false
+	for i, n := 0, 0; i < len(p); i += n {
+		text := m.state == modeGround && p[i] != 0x1b
+		n = 1
+		if text {
+			if n = bytes.IndexByte(p[i:], 0x1b); n < 0 {
+				n = len(p) - i
 			}
-			m.state, p = modeEscape, p[i+1:]
-			continue
+		} else {
+			m.step(p[i])
 		}
-		m.step(p[0])
-		p = p[1:]
+		switch {
+		case text && m.left && !cut:
+			cut, shown = true, slices.Clip(p[:i])
+		case cut && !(text && m.left):
+			shown = append(shown, p[i:i+n]...)
+		}
 	}
+	return shown
 }
 
 func (m *modes) step(c byte) {
@@ -103,7 +113,11 @@ func (m *modes) finish(final byte) {
 				if m.private == nil {
 					m.private = map[int]bool{}
 				}
-				m.private[n] = final == 'h'
+				set := final == 'h'
+				if slices.Contains(alternateScreens, n) {
+					m.left = !set && (m.left || m.private[n])
+				}
+				m.private[n] = set
 			}
 		}
 	case m.prefix == '>' && final == 'm':

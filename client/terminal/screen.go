@@ -33,8 +33,12 @@ func (s *screen) Write(p []byte) (int, error) {
 	if s.ended {
 		return 0, io.ErrClosedPipe
 	}
-	s.modes.track(p)
-	return s.out.Write(p)
+	if shown := s.modes.track(p); len(shown) > 0 {
+		if _, err := s.out.Write(shown); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
 }
 
 // reset turns off what the session turned on; with final nothing is written afterwards. It gives up on a terminal that takes nothing.

@@ -18,6 +18,9 @@ const (
 	outputBuffer = 64 << 10
 	// closing bounds what is still said on a connection when its turn is over.
 	closing = time.Second
+	// keyPatience is how long the connection may be lost and what was typed meanwhile still arrive: a person who types on doesn't notice a shorter
+	// loss, and has seen the notice of a longer one. What was typed then was meant for a screen that has changed since.
+	keyPatience = 2 * time.Second
 	// noticeTime is how long a notice over the session's screen stays.
 	noticeTime = 2 * time.Second
 )
@@ -45,7 +48,11 @@ func (a *attachment) serve(ctx context.Context, conn *mux.Conn) turn {
 	if over { // the exchange itself has ended: it says how
 		t = a.judge(ctx, conn, l.call)
 	}
-	a.typed.setOpen(false)
+	if again := t.then == nextReconnect || t.then == nextRedraw; again && !a.options.ReadOnly {
+		a.typed.hold()
+	} else {
+		a.typed.drop()
+	}
 	cancel()
 	_ = conn.Close(wire.CloseNormal, "") // whatever it says, the connection is of no more use
 	l.join()
@@ -73,7 +80,7 @@ func (a *attachment) open(ctx context.Context, conn *mux.Conn) (*link, error) {
 
 func (a *attachment) takeKeys() {
 	if !a.options.ReadOnly {
-		a.typed.setOpen(true)
+		a.typed.open()
 	}
 }
 
@@ -159,6 +166,9 @@ func (a *attachment) watch(ctx context.Context, l *link) (t turn, over bool) {
 				return turn{}, true
 			}
 			awaited = l.done
+			if !a.lost.IsZero() && time.Since(a.lost) > keyPatience {
+				a.typed.drop()
+			}
 			a.shown, a.lost, a.tries = true, time.Time{}, 0
 			a.takeKeys()
 		case eventLeave:
