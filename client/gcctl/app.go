@@ -40,7 +40,7 @@ func (a *app) checkBackend(cmd *cobra.Command) error {
 // hub gives the way to the hub, which is started when none answers.
 func (a *app) hub() hubLink {
 	if a.link == nil {
-		a.link = a.newLink(true)
+		a.link = a.newLink()
 	}
 	return a.link
 }

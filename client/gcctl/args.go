@@ -2,6 +2,7 @@ package gcctl
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -34,7 +35,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 // quoteWord gives s as one word for a shell.
 func quoteWord(s string) string {
 	safe := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_@%+=:,./-", r)
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_@%+=:,./-", r)
 	}
 	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
 		return s

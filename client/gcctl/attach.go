@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/client/paths"
 	"github.com/gascity/agentd/client/terminal"
 )
 
@@ -59,6 +61,10 @@ func (o *attachOptions) run(ctx context.Context, name string) error {
 	if in == nil || out == nil || stderr == nil {
 		return noTerminal(terminal.ErrNoTerminal, name)
 	}
+	if o.app.within(name) {
+		return hint(fmt.Errorf("this terminal is in session %q: attached to itself it would show itself without end", name),
+			"attach from another terminal")
+	}
 	if parent, guarded := terminal.Guarded(); guarded {
 		return o.attach(ctx, name, in, out, parent)
 	}
@@ -102,6 +108,13 @@ func (o *attachOptions) attach(ctx context.Context, name string, in, out *os.Fil
 	}
 	fmt.Fprintln(o.app.streams.Err, farewell(name, end))
 	return nil
+}
+
+// within says whether this process runs in the session itself.
+func (a *app) within(session string) bool {
+	dirs, err := paths.Open()
+	// TMUX begins with the path of the tmux server's socket.
+	return err == nil && strings.HasPrefix(a.getenv("TMUX"), dirs.SessionRun(paths.SessionID(session))+"/")
 }
 
 // farewell says how an attach ended.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -118,8 +119,8 @@ func (in *incoming) save(ctx context.Context, src, dst place) error {
 }
 
 func (in *incoming) saveFolder(ctx context.Context, at string) error {
-	if err := os.MkdirAll(at, 0o777); err != nil {
-		return err
+	if err := os.Mkdir(at, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+		return missingFile(filepath.Dir(at), err)
 	}
 	root, err := os.OpenRoot(at)
 	if err != nil {

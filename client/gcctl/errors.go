@@ -38,6 +38,9 @@ func usage(cmd *cobra.Command, format string, args ...any) error {
 	if _, name, sub := strings.Cut(cmd.CommandPath(), cmd.Root().DisplayName()+" "); sub {
 		err = fmt.Errorf("%s: %w", name, err)
 	}
+	if !cmd.HasParent() {
+		return hint(err, "%s --help tells more", cmd.CommandPath())
+	}
 	return hint(err, "%s; %s --help tells more", useLine(cmd), cmd.CommandPath())
 }
 

@@ -64,7 +64,7 @@ func (o *hubStatusOptions) run(ctx context.Context) error {
 
 // hubStatus asks the hub how it is. noHub tells the error when none runs.
 func (a *app) hubStatus(ctx context.Context) (wire.HubStatus, error) {
-	link := a.newLink(false)
+	link := a.runningHub()
 	defer link.Close()
 	var s wire.HubStatus
 	err := link.Call(ctx, mux.Request{Op: wire.OpHubStatus}, &s, false)
@@ -82,7 +82,7 @@ func newHubStop(a *app) *cobra.Command {
 }
 
 func (a *app) hubStop(ctx context.Context) error {
-	link := a.newLink(false)
+	link := a.runningHub()
 	defer link.Close()
 	if err := link.Call(ctx, mux.Request{Op: wire.OpHubStop, Body: wire.HubStop{}}, nil, false); err != nil {
 		return a.explain(ctx, "", err)

@@ -35,6 +35,7 @@ func newHubLogs(a *app) *cobra.Command {
 	}
 	cmd.Flags().BoolVarP(&o.follow, "follow", "f", false, "go on with what comes, until Ctrl-C")
 	cmd.Flags().IntVar(&o.tail, "tail", -1, "print the last `N` lines; -1: all that is kept")
+	freeFlags(cmd, "tail")
 	return cmd
 }
 

@@ -19,6 +19,7 @@ type listOptions struct {
 	all       bool
 	noHeaders bool
 	city      string
+	table     table
 }
 
 func newList(a *app) *cobra.Command {
@@ -58,6 +59,7 @@ change is printed as it comes.`,
 	f.BoolVarP(&o.all, "all", "a", false, "list sessions whose agent has ended, too")
 	f.BoolVar(&o.noHeaders, "no-headers", false, "leave out the column titles")
 	f.StringVar(&o.city, "city", "", "list this gc workspace's sessions only")
+	freeFlags(cmd, "city")
 	return cmd
 }
 
@@ -92,7 +94,7 @@ func nothing(ask wire.List) string {
 }
 
 func (o *listOptions) print(w io.Writer, list []wire.Info) error {
-	return writeTable(w, o.rows(list, time.Now(), !o.noHeaders), paletteFor(w, o.app.getenv))
+	return o.table.write(w, o.rows(list, time.Now(), !o.noHeaders), paletteFor(w, o.app.getenv))
 }
 
 // rows makes the table's rows.

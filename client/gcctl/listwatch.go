@@ -92,22 +92,23 @@ func (o *listOptions) append(w io.Writer, list, before []wire.Info) error {
 	same := func(a, b wire.Info) bool {
 		return a.Name == b.Name && a.Created.Equal(b.Created) && stateOf(a) == stateOf(b) && sizeOf(a) == sizeOf(b) && a.Attached == b.Attached
 	}
+	named := o.output.format == "name" // which tells of those that come, and no more
 	var changed []wire.Info
 	for _, s := range list {
-		if !slices.ContainsFunc(before, func(b wire.Info) bool { return same(s, b) }) {
+		if !slices.ContainsFunc(before, func(b wire.Info) bool { return same(s, b) || named && s.Name == b.Name }) {
 			changed = append(changed, s)
 		}
 	}
 	for _, b := range before {
-		if !slices.ContainsFunc(list, func(s wire.Info) bool { return s.Name == b.Name }) {
-			b.State, b.Lost, b.Exit = "gone", "", nil
+		if !named && !slices.ContainsFunc(list, func(s wire.Info) bool { return s.Name == b.Name }) {
+			b.State, b.Lost, b.Exit, b.Stopping = "gone", "", nil, false
 			changed = append(changed, b)
 		}
 	}
 	if len(changed) == 0 && before != nil {
 		return nil
 	}
-	return writeTable(w, o.rows(changed, time.Now(), !o.noHeaders && before == nil), paletteFor(w, o.app.getenv))
+	return o.table.write(w, o.rows(changed, time.Now(), !o.noHeaders && before == nil), paletteFor(w, o.app.getenv))
 }
 
 // watchList hands over every list that the hub pushes, the newest only when they come faster than they are taken.
@@ -150,7 +151,7 @@ func (r *redrawn) draw(rows [][]cell, p palette) error {
 	if err != nil || columns <= 0 || height <= 1 {
 		columns, height = 80, 24
 	}
-	lines := tableLines(rows, p, columns)
+	lines := new(table).lines(rows, p, columns)
 	if len(lines) >= height { // what scrolls away can't be drawn again
 		hidden := len(lines) - (height - 2)
 		lines = append(lines[:height-2], fmt.Sprintf("… %d more", hidden))

@@ -3,6 +3,7 @@ package gcctl
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -32,6 +33,7 @@ the agent has ended, too, until a session of that name is started again.`,
 	}
 	cmd.Flags().BoolVarP(&o.follow, "follow", "f", false, "go on with what comes, until the agent ends or Ctrl-C")
 	cmd.Flags().IntVar(&o.tail, "tail", -1, "print the last `N` lines of what there is; -1: all that is kept")
+	freeFlags(cmd, "tail")
 	return cmd
 }
 
@@ -60,7 +62,7 @@ func (o *logsOptions) run(ctx context.Context, session string) error {
 }
 
 // errOutput: standard output can't be written.
-var errOutput = errors.New("write to standard output")
+var errOutput = errors.New("print the output")
 
 // written knows whether anything was written.
 type written struct {
@@ -72,7 +74,7 @@ func (o *written) Write(p []byte) (int, error) {
 	n, err := o.w.Write(p)
 	o.any = o.any || n > 0
 	if err != nil {
-		err = errors.Join(errOutput, err)
+		err = fmt.Errorf("%w: %w", errOutput, err)
 	}
 	return n, err
 }

@@ -30,9 +30,15 @@ its tmux session's environment, and they outlive it.`,
 		Example: `  gcctl meta demo
   gcctl meta set demo ticket 4711
   gcctl meta get demo ticket`,
-		Args:              sessionArgs(0, 0, ""),
-		ValidArgsFunction: a.completeSessions(1, true),
-		RunE:              o.list,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 && len(cmd.SuggestionsFor(args[0])) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return sessionArgs(0, 0, "")(cmd, args)
+		},
+		SuggestionsMinimumDistance: 2,
+		ValidArgsFunction:          a.completeSessions(1, true),
+		RunE:                       o.list,
 	}
 	o.output.register(cmd)
 	list := &cobra.Command{
@@ -153,7 +159,7 @@ func (a *app) metaKeys(ctx context.Context, session string) []string {
 	defer cancel()
 	found := make(chan []string, 1)
 	go func() { // left behind when it takes too long: the process ends now
-		link := a.newLink(false)
+		link := a.lookLink()
 		defer link.Close()
 		var reply wire.MetaList
 		_ = link.Call(ctx, mux.Request{Op: wire.OpMetaList, Session: session}, &reply, true) // an error completes nothing

@@ -35,8 +35,13 @@ Ctrl-C; nothing is attached, and the window keeps its size.`,
 		Args:              sessionArgs(0, 0, ""),
 		ValidArgsFunction: a.completeSessions(1, true),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.lines < 0 {
+			switch f := cmd.Flags(); {
+			case o.lines < 0:
 				return usage(cmd, "--lines %d: give 0 or more; --all is all there is", o.lines)
+			case o.all && f.Changed("lines"):
+				return usage(cmd, "--lines and --all exclude each other")
+			case o.follow && (o.all || f.Changed("lines")):
+				return usage(cmd, "--follow shows the screen alone: leave out --lines and --all")
 			}
 			if o.follow {
 				return o.show(cmd.Context(), args[0])
@@ -44,10 +49,10 @@ Ctrl-C; nothing is attached, and the window keeps its size.`,
 			return o.run(cmd.Context(), args[0])
 		},
 	}
-	cmd.Flags().IntVarP(&o.lines, "lines", "n", 0, "lines above the screen")
+	cmd.Flags().IntVarP(&o.lines, "lines", "n", 0, "`N` lines above the screen")
 	cmd.Flags().BoolVar(&o.all, "all", false, "all lines above the screen")
 	cmd.Flags().BoolVarP(&o.follow, "follow", "f", false, "keep it up to date until Ctrl-C")
-	cmd.MarkFlagsMutuallyExclusive("lines", "all", "follow")
+	freeFlags(cmd, "lines")
 	return cmd
 }
 

@@ -27,12 +27,25 @@ type hubLink interface {
 // hubless says whether GC_HUB=off asks for no hub's process: the hub's code then runs in this one.
 func (a *app) hubless() bool { return a.getenv("GC_HUB") == "off" }
 
-// newLink makes a way to the hub. With start one is started when none answers; without, that is connect.ErrNoHub.
-func (a *app) newLink(start bool) hubLink {
+// newLink makes a way to the hub, which is started when none answers.
+func (a *app) newLink() hubLink {
 	if a.hubless() {
 		return &inProcess{app: a}
 	}
-	return connect.New(connect.Options{Backend: a.backend, NoStart: !start})
+	return connect.New(connect.Options{Backend: a.backend})
+}
+
+// runningHub makes a way to the hub's process, whatever GC_HUB says. When there is none its calls fail with connect.ErrNoHub.
+func (a *app) runningHub() hubLink {
+	return connect.New(connect.Options{Backend: a.backend, NoStart: true})
+}
+
+// lookLink makes a way to the hub for completion, which starts nothing.
+func (a *app) lookLink() hubLink {
+	if a.hubless() {
+		return a.newLink()
+	}
+	return a.runningHub()
 }
 
 // dial makes a connection of its own to the hub, for an attach.

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gascity/agentd/agentd/wire"
 )
 
 // Streams are what a command reads and writes.
@@ -47,6 +49,7 @@ func newRoot(a *app) *cobra.Command {
   gcctl nudge demo 'echo hello'
   gcctl peek demo
   gcctl attach demo`,
+		Version:       wire.BuildVersion(),
 		Annotations:   map[string]string{},
 		Args:          cobra.ArbitraryArgs,
 		RunE:          group,
@@ -61,7 +64,8 @@ func newRoot(a *app) *cobra.Command {
 	root.SetIn(a.streams.In)
 	root.SetOut(a.streams.Out)
 	root.SetErr(a.streams.Err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%w", err) })
+	root.SetFlagErrorFunc(flagError)
+	root.SetVersionTemplate("gcctl {{.Version}}\n")
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate()))
 	root.PersistentFlags().StringVar(&a.backend, "backend", defaultBackend, "where sessions run: "+strings.Join(backendNames, "|"))
 	_ = root.RegisterFlagCompletionFunc("backend", cobra.FixedCompletions(backendNames, cobra.ShellCompDirectiveNoFileComp))
@@ -71,11 +75,28 @@ func newRoot(a *app) *cobra.Command {
 	add(root, "sessions", newList(a), newStart(a), newStop(a), newMeta(a), newCopy(a))
 	add(root, "looking", newPeek(a), newLogs(a))
 	add(root, "typing", newAttach(a), newNudge(a), newKeys(a), newInterrupt(a))
-	add(root, "other", newHub(a), newVersion(a))
+	add(root, "other", newHub(a), newCompletion(a), newVersion(a))
 	root.AddCommand(newExecSession(a))
 	root.SetHelpCommandGroupID("other")
-	root.SetCompletionCommandGroupID("other")
+	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "help" {
+			c.Args = helpTopic
+		}
+	}
 	return root
+}
+
+// helpTopic demands that help is asked for a command there is.
+func helpTopic(cmd *cobra.Command, args []string) error {
+	found, rest, err := cmd.Root().Find(args)
+	if err != nil {
+		return usage(cmd, "%w", err)
+	}
+	if len(rest) > 0 {
+		return unknownCommand(found, rest[0])
+	}
+	return nil
 }
 
 func add(parent *cobra.Command, groupID string, commands ...*cobra.Command) {
@@ -96,8 +117,13 @@ func group(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
 	}
-	err := usage(cmd, "unknown command %q", args[0])
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+	return unknownCommand(cmd, args[0])
+}
+
+// unknownCommand says that parent has no such command, and which was perhaps meant.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	err := usage(cmd, "unknown command %q", name)
+	if near := cmd.SuggestionsFor(name); len(near) > 0 {
 		return hint(err, "did you mean %s %s?", cmd.CommandPath(), strings.Join(near, " or "))
 	}
 	return hint(err, "%s --help lists the commands", cmd.CommandPath())

@@ -87,6 +87,10 @@ typed once the agent is ready.`,
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "say nothing but warnings and errors")
 	f.BoolVar(&o.withAttach, "attach", false, "attach once the session runs")
 	f.SortFlags = false
+	freeFlags(cmd, "env", "nudge", "ready-prompt", "ready-delay", "process", "pre-start", "setup", "live", "city", "size")
+	for _, name := range []string{"work-dir", "overlay"} {
+		_ = cmd.MarkFlagDirname(name) // it fails only for a flag that isn't there
+	}
 	return cmd
 }
 
@@ -120,6 +124,9 @@ func (o *startOptions) run(cmd *cobra.Command, name string, command []string) er
 		return err
 	}
 	start := wire.Start{StartConfig: config, City: o.city, BaseEnv: os.Environ()}
+	if err := notNegative(cmd, "ready-delay", o.delay < 0); err != nil {
+		return err
+	}
 	if start.Columns, start.Rows, err = parseSize(cmd, o.size); err != nil {
 		return err
 	}
@@ -170,7 +177,7 @@ func (o *startOptions) configOfFlags(cmd *cobra.Command, command []string) (wire
 		key, value, given := strings.Cut(e, "=")
 		if !given {
 			if value, given = os.LookupEnv(key); !given {
-				return c, usage(cmd, "--env %s: it is not set here; give it a value, %s=…", key, key)
+				return c, usage(cmd, "--env %q: it is not set here; give it a value, as in %s=…", key, key)
 			}
 		}
 		if key == "" {
@@ -184,20 +191,20 @@ func (o *startOptions) configOfFlags(cmd *cobra.Command, command []string) (wire
 	for _, arg := range o.copies {
 		src, dst, _ := strings.Cut(arg, ":")
 		if _, err := os.Stat(src); err != nil {
-			return c, fmt.Errorf("--copy %q: %w", arg, err)
+			return c, fmt.Errorf("--copy: %w", missingFile(src, err))
 		}
 		c.CopyFiles = append(c.CopyFiles, wire.CopyFile{Src: src, RelDst: dst})
 	}
 	for _, dir := range c.PackOverlayDirs {
 		if info, err := os.Stat(dir); err != nil {
-			return c, fmt.Errorf("--overlay: %w", err)
+			return c, fmt.Errorf("--overlay: %w", missingFile(dir, err))
 		} else if !info.IsDir() {
 			return c, fmt.Errorf("--overlay: %q is not a folder", dir)
 		}
 	}
 	if c.SessionSetupScript != "" {
 		if _, err := os.Stat(c.SessionSetupScript); err != nil {
-			return c, fmt.Errorf("--setup-script: %w", err)
+			return c, fmt.Errorf("--setup-script: %w", missingFile(c.SessionSetupScript, err))
 		}
 	}
 	return c, absolutePaths(&c)

@@ -31,11 +31,17 @@ terminated, then killed, within the grace period.`,
   gcctl stop $(gcctl ls mytown- -o name)`,
 		Args:              sessionArgs(0, -1, ""),
 		ValidArgsFunction: a.completeSessions(0, false),
-		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := notNegative(cmd, "grace", o.grace < 0); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), args)
+		},
 	}
-	cmd.Flags().DurationVar(&o.grace, "grace", 0, "how long the agent may take (default: 10s)")
+	cmd.Flags().DurationVar(&o.grace, "grace", 0, "how long the agent may take, a `TIME` as in 30s (default: 10s)")
 	cmd.Flags().BoolVar(&o.ignoreMissing, "ignore-not-found", false, "a session that isn't there is no error")
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "say nothing but errors")
+	freeFlags(cmd, "grace")
 	return cmd
 }
 

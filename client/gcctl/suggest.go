@@ -105,7 +105,7 @@ func (a *app) sessionNames(ctx context.Context, taken []string, typed string, al
 	defer cancel()
 	found := make(chan []wire.Info, 1)
 	go func() { // left behind when it takes too long: the process ends now
-		link := a.newLink(false)
+		link := a.lookLink()
 		defer link.Close()
 		list, _ := sessions(ctx, link, typed, all) // an error completes nothing
 		found <- list

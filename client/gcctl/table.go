@@ -23,20 +23,24 @@ func plain(texts ...string) []cell {
 // gap is what stands between two columns.
 const gap = 3
 
-// tableLines lays rows out in columns as wide as their widest cell. Lines are cut at limit columns; 0 means never.
-func tableLines(rows [][]cell, p palette, limit int) []string {
-	var widths []int
+// table lays out rows, also such that come later, under those that came before.
+type table struct {
+	widths []int // of the columns, as wide as the widest cell so far
+}
+
+// lines lays rows out. They are cut at limit columns; 0 means never.
+func (t *table) lines(rows [][]cell, p palette, limit int) []string {
 	for _, row := range rows {
 		for i, c := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
+			if i == len(t.widths) {
+				t.widths = append(t.widths, 0)
 			}
-			widths[i] = max(widths[i], width(c.text))
+			t.widths[i] = max(t.widths[i], width(c.text))
 		}
 	}
 	lines := make([]string, len(rows))
 	for r, row := range rows {
-		lines[r] = tableLine(row, widths, p, limit)
+		lines[r] = tableLine(row, t.widths, p, limit)
 	}
 	return lines
 }
@@ -64,9 +68,9 @@ func tableLine(row []cell, widths []int, p palette, limit int) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// writeTable prints rows.
-func writeTable(w io.Writer, rows [][]cell, p palette) error {
-	_, err := io.WriteString(w, joinLines(tableLines(rows, p, 0)))
+// write prints rows.
+func (t *table) write(w io.Writer, rows [][]cell, p palette) error {
+	_, err := io.WriteString(w, joinLines(t.lines(rows, p, 0)))
 	return err
 }
 
