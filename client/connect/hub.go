@@ -53,8 +53,8 @@ func (h *hub) connect(ctx context.Context) (*mux.Conn, error) {
 		}
 		return nil, err
 	}
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("connect to the hub: %w", ctx.Err())
+	if err := over(ctx); err != nil {
+		return nil, fmt.Errorf("connect to the hub: %w", err)
 	}
 	if err := paths.MakeDir(h.files.Dir); err != nil {
 		return nil, fmt.Errorf("hub's folder: %w", err)
@@ -86,8 +86,8 @@ func (h *hub) establish(ctx context.Context) (*mux.Conn, error) {
 		if err := h.replace(ctx, conn); err != nil {
 			return nil, err
 		}
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("connect to the hub: %w", ctx.Err())
+	case over(ctx) != nil:
+		return nil, fmt.Errorf("connect to the hub: %w", over(ctx))
 	case !isAbsent(err):
 		h.options.Logger.Warn("the hub does not answer; replacing it", "error", err)
 		if err := h.kill(ctx); err != nil {
@@ -104,6 +104,15 @@ func (h *hub) dial(ctx context.Context, limit time.Duration) (*mux.Conn, string,
 	return mux.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", h.files.Socket)
 	}, "", mux.Options{Logger: h.options.Logger})
+}
+
+// over is ctx's end, also where its time is up and the context does not know yet, though a connection's deadline did: a hub must not be taken for one
+// that hangs because its caller has no time.
+func over(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // isAbsent reports whether a failed dial means that nobody listens any more: there is no socket, nobody at it, or it closed before it answered.
@@ -174,8 +183,8 @@ func (h *hub) start(ctx context.Context) (*mux.Conn, error) {
 	if err == nil {
 		return conn, nil
 	}
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("start the hub: %w", ctx.Err())
+	if err := over(ctx); err != nil {
+		return nil, fmt.Errorf("start the hub: %w", err)
 	}
 	if why := h.lastWords(began); why != "" && isAbsent(err) {
 		return nil, wire.Errorf(wire.CodeFailed, "the hub could not start: %s", why)

@@ -206,6 +206,10 @@ func TestOfManyAtOnceOneStartsTheHub(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	starts := filepath.Join(dirs.State, o.Backend+".starts")
+	if err := os.RemoveAll(starts); err != nil {
+		t.Fatal(err)
+	}
 	for round := range 3 {
 		var pids sync.Map
 		var calling sync.WaitGroup
@@ -229,7 +233,7 @@ func TestOfManyAtOnceOneStartsTheHub(t *testing.T) {
 		for pid := range pids.Range {
 			all = append(all, pid.(int))
 		}
-		b, err := os.ReadFile(filepath.Join(dirs.State, o.Backend+".starts"))
+		b, err := os.ReadFile(starts)
 		if err != nil {
 			t.Fatal(err)
 		}
