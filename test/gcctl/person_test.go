@@ -134,6 +134,12 @@ func (p *person) leaves() int {
 	if now := p.termios(); now != p.before {
 		p.h.t.Errorf("the terminal's settings are %+v, were %+v", now, p.before)
 	}
+	// What is written last is read last: all that gcctl wrote has been read then.
+	const last = "\x1b]end of the test\a"
+	if _, err := p.tty.WriteString(last); err != nil {
+		p.h.t.Fatal(err)
+	}
+	p.sees(0, last)
 	for mode, on := range modesOf(p.seen()) {
 		if on != (mode == "25" || mode == "7") { // the cursor shows, and lines wrap; all else is off
 			p.h.t.Errorf("the terminal is left with mode %s set: %v", mode, on)
