@@ -125,7 +125,11 @@ func (m *modes) finish(final byte) {
 	case m.prefix == '>' && final == 'u':
 		m.kitty++
 	case m.prefix == '<' && final == 'u':
-		m.kitty = max(0, m.kitty-1)
+		popped := 1
+		if n, err := strconv.Atoi(string(m.params)); err == nil {
+			popped = n
+		}
+		m.kitty = max(0, m.kitty-popped)
 	case m.inter == ' ' && final == 'q':
 		m.cursorStyle = true
 	case m.prefix == 0 && m.inter == 0 && final == 'r':
