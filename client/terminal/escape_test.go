@@ -26,7 +26,7 @@ func TestScanner(t *testing.T) {
 		readOnly    bool
 		input, want string
 	}{
-		"keys pass":                                   {input: "ls -l\r", want: "ls -l\r"},
+		"keys pass": {input: "ls -l\r", want: "ls -l\r"},
 		"the first thing typed is at a line's start":  {input: "~.", want: "<leave>"},
 		"an escape counts after Enter":                {input: "a\r~.", want: "a\r<leave>"},
 		"an escape counts after a line feed":          {input: "a\n~?b", want: "a\n<help>b"},
