@@ -3,7 +3,6 @@ package agentd_test
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -17,40 +16,16 @@ import (
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
 	"github.com/gascity/agentd/client/token"
+	"github.com/gascity/agentd/test/binaries"
 )
 
 // patience is how long a test waits for what should take a moment: this machine may be busy with other tests.
 const patience = 30 * time.Second
 
-// program is the agentd that the tests run, built as it is released.
-var program string
+// programs is the folder of the programs, of which agentd is run.
+var programs string
 
-func TestMain(m *testing.M) { os.Exit(runAll(m)) }
-
-func runAll(m *testing.M) int {
-	if _, err := exec.LookPath("tmux"); err != nil {
-		if os.Getenv("AGENTD_REQUIRE_ALL") != "" {
-			fmt.Fprintln(os.Stderr, "tmux is not installed")
-			return 1
-		}
-		fmt.Fprintln(os.Stderr, "skipped: tmux is not installed")
-		return 0
-	}
-	dir, err := os.MkdirTemp("", "agentd-test")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "agentd")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "github.com/gascity/agentd/cmd/agentd")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "%v: %v\n%s", build.Args, err, out)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(binaries.Test(m, &programs)) }
 
 // daemon is a running agentd.
 type daemon struct {
@@ -121,7 +96,7 @@ func (d *daemon) run(args ...string) {
 		d.t.Fatal(err)
 	}
 	defer f.Close()
-	argv := slices.Concat(d.wrap, []string{program}, d.args(), []string{"--listen-fd", "3"}, args)
+	argv := slices.Concat(d.wrap, []string{filepath.Join(programs, "agentd")}, d.args(), []string{"--listen-fd", "3"}, args)
 	d.cmd = exec.Command(argv[0], argv[1:]...)
 	d.cmd.ExtraFiles = []*os.File{f}
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -2,7 +2,6 @@
 package contract_test
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,30 +19,7 @@ func TestMain(m *testing.M) {
 		agent()
 		return
 	}
-	os.Exit(runAll(m))
-}
-
-func runAll(m *testing.M) int {
-	if _, err := exec.LookPath("tmux"); err != nil {
-		if os.Getenv("AGENTD_REQUIRE_ALL") != "" {
-			fmt.Fprintln(os.Stderr, "tmux is not installed")
-			return 1
-		}
-		fmt.Fprintln(os.Stderr, "skipped: tmux is not installed")
-		return 0
-	}
-	dir, err := os.MkdirTemp("", "contract")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	programs = dir
-	if err := binaries.Build(programs); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(binaries.Test(m, &programs))
 }
 
 // otherVersion is the version of the programs that otherPrograms gives.
