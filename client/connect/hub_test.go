@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -98,7 +99,10 @@ func hang(backend string, claims bool) error {
 		}
 		defer claim.Close()
 	}
-	select {}
+	hup := make(chan os.Signal, 1) // something to wait for
+	signal.Notify(hup, syscall.SIGHUP)
+	<-hup
+	return nil
 }
 
 func runHub(backend string) error {

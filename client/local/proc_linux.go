@@ -55,6 +55,11 @@ func readStat(pid int) (process, bool) {
 	if err != nil {
 		return process{}, false
 	}
+	return parseStat(pid, b)
+}
+
+// parseStat takes a process's line from the text of /proc/PID/stat.
+func parseStat(pid int, b []byte) (process, bool) {
 	// The name, in brackets, may hold anything; what follows the last bracket is: state ppid … start is the 20th of these.
 	_, rest, ok := strings.Cut(string(b[max(0, bytes.LastIndexByte(b, ')')):]), ") ")
 	fields := strings.Fields(rest)

@@ -1,0 +1,551 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/client/hub"
+	"github.com/gascity/agentd/client/lockfile"
+	"github.com/gascity/agentd/client/paths"
+)
+
+func TestMain(m *testing.M) {
+	if os.Args[0] == "agentd" { // as the backend starts it
+		os.Stderr.WriteString(`{"level":"INFO","msg":"up"}` + "\n")
+		hup := make(chan os.Signal, 1) // something to wait for
+		signal.Notify(hup, syscall.SIGHUP)
+		<-hup
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// world is a backend with folders of its own. Its agentd is this test's own program, which only waits, so that each thing that can become of one can be
+// brought about.
+type world struct {
+	*Backend
+	t    *testing.T
+	dirs paths.Dirs
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "local") // a short path: sockets lie below it
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, dirs: paths.Dirs{State: filepath.Join(dir, "state"), Runtime: filepath.Join(dir, "run")}}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{w.dirs.State, w.dirs.Runtime} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Backend = w.another(program)
+	t.Cleanup(func() {
+		all, err := w.Scan(context.Background())
+		if err != nil {
+			t.Error(err)
+		}
+		for _, ep := range all {
+			if err := ep.Remove(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}
+		os.RemoveAll(dir)
+	})
+	return w
+}
+
+// another is a backend of another process over the same folders.
+func (w *world) another(program string) *Backend {
+	w.t.Helper()
+	b, err := New(Config{Dirs: w.dirs, PublicKeys: filepath.Join(w.dirs.State, "public.pem"), Agentd: program})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(b.Close)
+	return b
+}
+
+func (w *world) create(name string) *endpoint {
+	w.t.Helper()
+	ep, err := w.Create(w.t.Context(), hub.Spec{Name: name, City: "city", Key: "key", WorkDir: "/work", Command: "cat"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return ep.(*endpoint)
+}
+
+// launched is a session that was started completely.
+func (w *world) launched(name string) *endpoint {
+	w.t.Helper()
+	e := w.create(name)
+	if err := e.Launched(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	return e
+}
+
+func (w *world) inspect(e hub.Endpoint, want hub.Condition) {
+	w.t.Helper()
+	got, err := e.Inspect(w.t.Context())
+	if err != nil || got != want {
+		w.t.Errorf("condition %d, %v; want %d", got, err, want)
+	}
+}
+
+// killAgentd ends a session's agentd and waits for that.
+func (w *world) killAgentd(e *endpoint) {
+	w.t.Helper()
+	r, _, err := e.refresh()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := syscall.Kill(r.PID, syscall.SIGKILL); err != nil {
+		w.t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); isAlive(r.PID, r.PIDStart); {
+		if time.Now().After(deadline) {
+			w.t.Fatal("agentd does not end")
+		}
+	}
+}
+
+func TestASessionIsItsFoldersAndItsAgentd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	e := w.launched("a/b")
+	r := e.Record()
+	if r.Name != "a/b" || r.City != "city" || r.Key != "key" || r.WorkDir != "/work" || r.Command != "cat" || r.Instance == "" || r.PID == 0 ||
+		r.Audience != "local/"+paths.SessionID("a/b")+"/"+r.Instance {
+		t.Errorf("record %+v", r)
+	}
+	for _, dir := range []string{e.state, e.run} {
+		if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v, %v", dir, info.Mode(), err)
+		}
+	}
+	// Its own session and group: what its starter gets it does not.
+	if pgid, err := syscall.Getpgid(r.PID); err != nil || pgid != r.PID {
+		t.Errorf("agentd %d is in the process group %d, %v", r.PID, pgid, err)
+	}
+	conn, err := e.Dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	w.inspect(e, hub.Reachable)
+	// Another process finds the same.
+	other := w.another("")
+	found, err := other.Find(t.Context(), "a/b")
+	if err != nil || found == nil || found.Record().Instance != r.Instance {
+		t.Fatalf("found %v, %v", found, err)
+	}
+	w.inspect(found, hub.Reachable)
+	if again, err := other.Find(t.Context(), "a/b"); err != nil || again != found {
+		t.Errorf("found another endpoint for the same session, %v", err)
+	}
+	if none, err := other.Find(t.Context(), "a-b"); none != nil || err != nil {
+		t.Errorf("found %v, %v", none, err)
+	}
+}
+
+func TestWhatBecameOfASessionIsSeenFromOutside(t *testing.T) {
+	t.Parallel()
+	t.Run("it is being made, here or elsewhere", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		e := w.create("s")
+		w.inspect(e, hub.Reachable) // its maker must reach it
+		found, err := w.another("").Find(t.Context(), "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.inspect(found, hub.Making)
+		if err := e.Launched(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.inspect(found, hub.Reachable)
+	})
+	t.Run("its maker is gone", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		e := w.create("s")
+		e.takeLock().Release() // as the kernel does for the dead
+		w.inspect(e, hub.HalfMade)
+		found, err := w.another("").Find(t.Context(), "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.inspect(found, hub.HalfMade)
+	})
+	t.Run("its agentd is gone", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		e := w.launched("s")
+		w.killAgentd(e)
+		w.inspect(e, hub.Ended)
+	})
+	t.Run("its agentd is gone and its tmux lives", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		e := w.launched("s")
+		w.killAgentd(e)
+		socket := tmuxSocket(e.run)
+		if err := os.MkdirAll(filepath.Dir(socket), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("unix", socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.inspect(e, hub.Orphaned)
+		if err := e.Revive(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.inspect(e, hub.Reachable)
+		before := e.Record().PID
+		if err := e.Revive(t.Context()); err != nil || e.Record().PID != before {
+			t.Errorf("a second agentd, %v", err)
+		}
+		l.Close()
+	})
+	t.Run("its agentd is leaving", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		e := w.launched("s")
+		w.killAgentd(e)
+		// It lives, and its socket is there, and nobody listens any more.
+		if err := e.change(func(r *record) { r.PID, r.PIDStart = os.Getpid(), startOf(os.Getpid()) }); err != nil {
+			t.Fatal(err)
+		}
+		w.inspect(e, hub.Reachable)
+		os.Remove(e.socket())
+		w.inspect(e, hub.Ended)
+		if err := e.change(func(r *record) { r.PID = 0 }); err != nil { // or this process would be ended with it
+			t.Fatal(err)
+		}
+	})
+	t.Run("its pid belongs to another process by now", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		e := w.launched("s")
+		w.killAgentd(e)
+		other := exec.Command("sleep", "1000")
+		if err := other.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = other.Process.Kill(); _ = other.Wait() }()
+		if err := e.change(func(r *record) { r.PID, r.PIDStart = other.Process.Pid, "1" }); err != nil {
+			t.Fatal(err)
+		}
+		w.inspect(e, hub.Ended)
+		if err := e.Remove(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !isAlive(other.Process.Pid, startOf(other.Process.Pid)) {
+			t.Error("the other process was ended")
+		}
+	})
+	t.Run("it was removed, or replaced", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		first := w.launched("s")
+		found, err := w.another("").Find(t.Context(), "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := first.Remove(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.inspect(found, hub.Gone)
+		second := w.launched("s")
+		for _, old := range []hub.Endpoint{first, found} {
+			w.inspect(old, hub.Gone)
+			if err := old.Remove(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.inspect(second, hub.Reachable) // no word to the one before touches it
+	})
+}
+
+func TestRemoveLeavesNeitherFoldersNorProcesses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	e := w.launched("s")
+	pid := e.Record().PID
+	// What tmux and the agent leave has no parent of the session any more, but its mark.
+	stray := exec.Command("sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.1; done")
+	stray.Env = append(os.Environ(), "TMUX="+tmuxSocket(e.run)+",1,0")
+	stray.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	out, err := stray.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stray.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 3)); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- stray.Wait() }()
+	if err := e.Remove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	if isAlive(pid, startOf(pid)) {
+		t.Error("agentd lives")
+	}
+	for _, dir := range []string{w.dirs.Sessions(), filepath.Dir(e.run)} {
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("%s holds %v, %v", dir, left, err)
+		}
+	}
+}
+
+func TestAStartThatCannotHappenLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(w *world, ctx context.Context) (*Backend, context.Context){
+		"there is no agentd": func(w *world, ctx context.Context) (*Backend, context.Context) {
+			return w.another("/no/such/agentd"), ctx
+		},
+		"agentd is no program":       func(w *world, ctx context.Context) (*Backend, context.Context) { return w.another("/dev/null"), ctx },
+		"somebody else works on it":  heldUp,
+		"its run folder is a file":   func(w *world, ctx context.Context) (*Backend, context.Context) { return w.Backend, w.inTheWay(ctx) },
+		"its state folder is a file": func(w *world, ctx context.Context) (*Backend, context.Context) { return w.Backend, w.taken(ctx) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			b, ctx := spoil(w, t.Context())
+			if ep, err := b.Create(ctx, hub.Spec{Name: "s"}); err == nil || ep != nil {
+				t.Errorf("got %v, %v", ep, err)
+			}
+			entries, err := os.ReadDir(w.dirs.Sessions())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range entries {
+				if e.IsDir() {
+					t.Errorf("left: %s", e.Name())
+				}
+			}
+		})
+	}
+}
+
+func heldUp(w *world, ctx context.Context) (*Backend, context.Context) {
+	lock, err := lockfile.Try(w.lockPath(paths.SessionID("s")))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(lock.Release)
+	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	w.t.Cleanup(cancel)
+	return w.Backend, ctx
+}
+
+// inTheWay puts a file where the folder of all run folders was.
+func (w *world) inTheWay(ctx context.Context) context.Context {
+	dir := filepath.Dir(w.dirs.SessionRun("x"))
+	if err := errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
+		w.t.Fatal(err)
+	}
+	return ctx
+}
+
+func (w *world) taken(ctx context.Context) context.Context {
+	if err := os.WriteFile(w.dirs.SessionState(paths.SessionID("s")), nil, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	return ctx
+}
+
+func TestTwoSessionsOfOneNameAreNeverMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	e := w.launched("s")
+	_, err := w.another(w.config.Agentd).Create(t.Context(), hub.Spec{Name: "s"})
+	if wire.CodeOf(err) != wire.CodeState || strings.Contains(err.Error(), "already exists") {
+		t.Errorf("got %v (%s)", err, wire.CodeOf(err))
+	}
+	w.inspectRecord(e)
+}
+
+// inspectRecord checks that a session's folder still is that session's.
+func (w *world) inspectRecord(e *endpoint) {
+	w.t.Helper()
+	if r, ok, err := e.refresh(); !ok || err != nil || r.Instance != e.instance {
+		w.t.Errorf("record %+v, %v", r, err)
+	}
+}
+
+func TestAScanIsCheapAndMissesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := w.another(w.config.Agentd)
+	scanned := func() []string {
+		all, err := other.Scan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, ep := range all {
+			names = append(names, ep.Record().Name)
+		}
+		slices.Sort(names)
+		return names
+	}
+	// Right after each other, when the folder's time stamp may not tell them apart.
+	var want []string
+	for _, name := range []string{"a", "b", "c"} {
+		if got := scanned(); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		w.launched(name)
+		want = append(want, name)
+	}
+	if got := scanned(); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	ep, err := w.Find(t.Context(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ep.Remove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := scanned(), []string{"a", "c"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	// Once the folder has been at rest it is not read again.
+	before := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(w.dirs.Sessions(), before, before); err != nil {
+		t.Fatal(err)
+	}
+	first, err := other.Scan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := other.Scan(t.Context()); err != nil || &first[0] != &second[0] {
+		t.Errorf("read again, %v", err)
+	}
+}
+
+func TestAScanSweepsOutOnlyWhatIsOld(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	old, young := filepath.Join(w.dirs.Sessions(), unfinished+"old"), filepath.Join(w.dirs.Sessions(), unfinished+"young")
+	for _, dir := range []string{old, young} {
+		if err := os.MkdirAll(filepath.Join(dir, "state"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	then := time.Now().Add(-2 * leftTime)
+	if err := os.Chtimes(old, then, then); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := w.Scan(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("sessions %v, %v", all, err)
+	}
+	if exists(old) || !exists(young) {
+		t.Errorf("the old one is there: %t, the young one: %t", exists(old), exists(young))
+	}
+}
+
+func TestADamagedRecordHidesNoOtherSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.launched("sound")
+	broken := w.launched("broken")
+	if err := os.WriteFile(filepath.Join(broken.state, recordFile), []byte(`{"name":`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Whoever knew it before still does.
+	w.inspect(broken, hub.Reachable)
+	other := w.another(w.config.Agentd)
+	if all, err := other.Scan(t.Context()); err != nil || len(all) != 1 || all[0].Record().Name != "sound" {
+		t.Errorf("sessions %v, %v", all, err)
+	}
+	found, err := other.Find(t.Context(), "broken")
+	if err != nil || found == nil {
+		t.Fatal(found, err)
+	}
+	w.inspect(found, hub.HalfMade)
+	pid := broken.Record().PID
+	if err := found.Remove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if exists(broken.state) || exists(broken.run) || isAlive(pid, startOf(pid)) {
+		t.Error("something of it is left")
+	}
+}
+
+func TestNoAgentdStaysAsAZombie(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 5 {
+		e := w.launched("s")
+		pid := e.Record().PID
+		if err := e.Remove(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(10 * time.Second); syscall.Kill(pid, 0) == nil; {
+			if time.Now().After(deadline) {
+				t.Fatal("a zombie is left")
+			}
+		}
+	}
+}
+
+func TestAdaptGivesTheCallersWorldLessWhatIsItsOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	home := t.TempDir()
+	base := []string{"HOME=" + home, "KEPT=1", "TWICE=1", "TWICE=2", "EMPTY=", "=odd", "odder", "TMUX=x", "TMUX_PANE=%1", "GC_SESSION=exec:x", "GC_EVENTS=y", "GC_BEADS=z",
+		"COLUMNS=1", "LINES=1", "PWD=/", "OLDPWD=/", "SHLVL=3", "_=/bin/x", wire.DetachedEnv + "=1"}
+	var launch wire.Launch
+	if err := w.Adapt(&launch, &wire.Start{BaseEnv: base}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(launch.BaseEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"EMPTY":"","HOME":"` + home + `","KEPT":"1","TWICE":"2"}`; string(got) != want || launch.WorkDir != home {
+		t.Errorf("the agent gets %s in %s, want %s in %s", got, launch.WorkDir, want, home)
+	}
+	launch = wire.Launch{WorkDir: "/a/../b/"}
+	if err := w.Adapt(&launch, &wire.Start{}); err != nil || launch.WorkDir != "/b" || launch.BaseEnv != nil {
+		t.Errorf("%+v, %v", launch, err)
+	}
+	launch = wire.Launch{WorkDir: "relative"}
+	if err := w.Adapt(&launch, &wire.Start{}); wire.CodeOf(err) != wire.CodeBadRequest || !strings.Contains(err.Error(), `"relative"`) {
+		t.Errorf("a relative work dir: %v", err)
+	}
+	launch = wire.Launch{}
+	if err := w.Adapt(&launch, &wire.Start{BaseEnv: []string{"HOME=/no/such/home"}}); err != nil || launch.WorkDir != "/" {
+		t.Errorf("without a home: %+v, %v", launch, err)
+	}
+}
