@@ -1,0 +1,180 @@
+package pack
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// packed packs with fill, and gives the entries as "kind mode content" by their names, and the warnings.
+func packed(t *testing.T, skip func(src, entry string) bool, fill func(*Packer) error) (map[string]string, []string) {
+	t.Helper()
+	var out bytes.Buffer
+	var warnings []string
+	p := New(t.Context(), &out, func(w string) { warnings = append(warnings, w) }, skip)
+	if err := errors.Join(fill(p), p.Close()); err != nil {
+		t.Fatal(err)
+	}
+	entries := map[string]string{}
+	for r := tar.NewReader(&out); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return entries, warnings
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, twice := entries[h.Name]; twice {
+			t.Errorf("%q is there twice", h.Name)
+		}
+		if h.Uid != 0 || h.Gid != 0 || h.Uname != "" || h.Gname != "" {
+			t.Errorf("%q bears its owner", h.Name)
+		}
+		entries[h.Name] = fmt.Sprintf("%c %o %s%s", h.Typeflag, h.Mode, h.Linkname, content)
+	}
+}
+
+// source is a folder with one of each.
+func source(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	outside := filepath.Join(t.TempDir(), "outside")
+	err := errors.Join(
+		os.WriteFile(outside, []byte("from outside"), 0o600),
+		os.MkdirAll(filepath.Join(dir, "sub", "empty"), 0o755),
+		os.WriteFile(filepath.Join(dir, "file"), []byte("content"), 0o644),
+		os.WriteFile(filepath.Join(dir, ".hidden"), nil, 0o600),
+		os.WriteFile(filepath.Join(dir, "sub", "run.sh"), []byte("#!/bin/sh\n"), 0o755),
+		os.Symlink("../file", filepath.Join(dir, "sub", "within")),
+		os.Symlink(outside, filepath.Join(dir, "out")),
+		os.Symlink(filepath.Dir(outside), filepath.Join(dir, "folder-out")),
+		os.Symlink("nowhere", filepath.Join(dir, "dangling")),
+		os.Symlink("/nowhere", filepath.Join(dir, "dangling-out")),
+		syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestAFolderIsPackedWithAllThatMeansSomethingElsewhere(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"sub/": "5 755 ", "sub/empty/": "5 755 ", "file": "0 644 content", ".hidden": "0 600 ", "sub/run.sh": "0 755 #!/bin/sh\n", "sub/within": "2 777 ../file",
+		"out": "0 600 from outside", "dangling": "2 777 nowhere",
+	}
+	dir := source(t)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, src := range []string{dir, dir + "/", link} {
+		got, warnings := packed(t, nil, func(p *Packer) error { return p.Dir(src, "") })
+		if !maps.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", src, got, want)
+		}
+		if all := strings.Join(warnings, "\n"); len(warnings) != 2 || !strings.Contains(all, "pipe") || !strings.Contains(all, "folder-out") {
+			t.Errorf("%s: warnings %q", src, warnings)
+		}
+	}
+	below := map[string]string{}
+	for name, content := range want {
+		below["a/b/"+name] = content
+	}
+	below["a/b/"] = "5 700 "
+	got, _ := packed(t, nil, func(p *Packer) error { return p.Path(dir, "a/b") })
+	below["a/b/"] = got["a/b/"] // the mode of a test's folder
+	if !maps.Equal(got, below) || got["a/b/"] == "" {
+		t.Errorf("under a name: got %q, want %q", got, below)
+	}
+}
+
+func TestAFileIsPackedUnderTheNameThatIsMeant(t *testing.T) {
+	t.Parallel()
+	src := filepath.Join(source(t), "file")
+	for at, want := range map[string]string{"": "file", "new": "new", "a/new": "a/new", "a/": "a/file", "a/../b": "b"} {
+		got, _ := packed(t, nil, func(p *Packer) error { return p.Path(src, at) })
+		if !maps.Equal(got, map[string]string{want: "0 644 content"}) {
+			t.Errorf("at %q: got %q", at, got)
+		}
+	}
+}
+
+func TestWhatIsMissingOrSkippedIsNotPacked(t *testing.T) {
+	t.Parallel()
+	dir := source(t)
+	got, warnings := packed(t, nil, func(p *Packer) error {
+		return errors.Join(p.Dir(filepath.Join(dir, "none"), ""), p.Path(filepath.Join(dir, "none"), "x"))
+	})
+	if len(got)+len(warnings) != 0 {
+		t.Errorf("got %q, %q", got, warnings)
+	}
+	got, _ = packed(t, func(src, entry string) bool { return entry == "file" && src == filepath.Join(dir, "file") }, func(p *Packer) error { return p.Dir(dir, "") })
+	if _, ok := got["file"]; ok || len(got) != 7 {
+		t.Errorf("got %q", got)
+	}
+	p := New(t.Context(), io.Discard, func(string) {}, nil)
+	if err := p.Dir(filepath.Join(dir, "file"), ""); err == nil || !strings.Contains(err.Error(), "is not a folder") {
+		t.Errorf("a file as a folder: %v", err)
+	}
+}
+
+func TestPackingEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	p := New(ctx, io.Discard, func(string) {}, nil)
+	if err := p.Dir(source(t), ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// full is a receiver that takes no more.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestAReceiverThatGoesAwayEndsThePacking(t *testing.T) {
+	t.Parallel()
+	p := New(t.Context(), full{}, func(string) {}, nil)
+	if err := p.Dir(source(t), ""); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAFileThatShrinksMeanwhileFailsThePackingAndOneThatGrowsIsCut(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, []byte("0123456789"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for size, want := range map[int64]string{20: "10 bytes short", 5: ""} {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := New(t.Context(), io.Discard, func(string) {}, nil)
+		if err := p.write(&tar.Header{Typeflag: tar.TypeReg, Name: "file", Size: size}); err != nil {
+			t.Fatal(err)
+		}
+		err = p.content(f, name, size)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+		f.Close()
+	}
+}
