@@ -60,15 +60,15 @@ func (k *keyboard) read(s scanner) error {
 		if err != nil {
 			return err
 		}
-		if !k.typed.wanted() { // what is typed is part of no line
+		if !k.typed.wanted() { // so that "~." leaves at once
 			s.midLine = false
 		}
 		for rest := buf[:n]; len(rest) > 0; {
 			var data []byte
 			var e escape
 			data, e, rest = s.scan(nil, rest)
-			if len(data) > 0 {
-				k.typed.put(data, s.takeKeyed())
+			if len(data) > 0 && !k.typed.put(data, s.takeKeyed()) {
+				s.midLine = false // what was dropped is part of no line
 			}
 			if e != escapeNone {
 				k.escapes <- e

@@ -64,8 +64,8 @@ func (t *typed) wanted() bool {
 	return t.way == wayTake
 }
 
-// put adds data, waiting while there is too much. keyed says that a person typed it.
-func (t *typed) put(data []byte, keyed bool) {
+// put adds data, waiting while there is too much, and says whether it was kept. keyed says that a person typed it.
+func (t *typed) put(data []byte, keyed bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	full := func() bool { return len(t.buf) > 0 && len(t.buf)+len(data) > maxTyped }
@@ -78,15 +78,15 @@ func (t *typed) put(data []byte, keyed bool) {
 	if t.way == wayTake || t.way == wayHold && !full() {
 		t.buf = append(t.buf, data...)
 		t.notify()
-		return
+		return true
 	}
-	if !keyed {
-		return
+	if keyed {
+		select {
+		case t.dropped <- struct{}{}:
+		default:
+		}
 	}
-	select {
-	case t.dropped <- struct{}{}:
-	default:
-	}
+	return false
 }
 
 // take waits for what was typed, and takes all of it.
