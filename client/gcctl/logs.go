@@ -40,7 +40,16 @@ the agent has ended, too, until a session of that name is started again.`,
 func (o *logsOptions) run(ctx context.Context, session string) error {
 	out := &written{w: o.app.streams.Out}
 	ask := wire.Output{Tail: o.tail, Follow: o.follow}
-	err := o.app.hub().Do(ctx, string(wire.OpOutput), true, func(ctx context.Context, c *mux.Conn) error {
+	look := func() error { return o.print(ctx, session, ask, out) }
+	if !o.follow {
+		return o.app.explain(ctx, session, look())
+	}
+	return o.app.explain(ctx, session, o.app.follow(ctx, session, look))
+}
+
+// print prints what the session says, all at once or as it comes.
+func (o *logsOptions) print(ctx context.Context, session string, ask wire.Output, out *written) error {
+	return o.app.hub().Do(ctx, string(wire.OpOutput), true, func(ctx context.Context, c *mux.Conn) error {
 		if out.any {
 			ask.Tail = 0 // a second connection goes on with what is new
 		}
@@ -58,7 +67,6 @@ func (o *logsOptions) run(ctx context.Context, session string) error {
 		}
 		return err
 	})
-	return o.app.explain(ctx, session, err)
 }
 
 // errOutput: standard output can't be written.

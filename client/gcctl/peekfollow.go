@@ -35,12 +35,14 @@ func (o *peekOptions) show(ctx context.Context, session string) error {
 		return err
 	}
 	var exit *wire.Exit
-	err = o.app.hub().Do(ctx, string(wire.OpWatch), true, func(ctx context.Context, c *mux.Conn) (err error) {
-		exit, err = watchScreen(ctx, c, session, func(text string) error {
-			last = text
-			return drawScreen(out, text)
+	err = o.app.follow(ctx, session, func() error {
+		return o.app.hub().Do(ctx, string(wire.OpWatch), true, func(ctx context.Context, c *mux.Conn) (err error) {
+			exit, err = watchScreen(ctx, c, session, func(text string) error {
+				last = text
+				return drawScreen(out, text)
+			})
+			return err
 		})
-		return err
 	})
 	_, writeErr := io.WriteString(out, leaveScreen+last)
 	if exit != nil && err == nil {
