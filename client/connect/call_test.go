@@ -122,7 +122,7 @@ func TestOneConnectionIsUsedWhileItLasts(t *testing.T) {
 	if err != nil || third == first {
 		t.Errorf("the dead connection, %v", err)
 	}
-	if NewKey() == NewKey() {
+	if first, second := NewKey(), NewKey(); first == second {
 		t.Error("two keys are one")
 	}
 }

@@ -20,6 +20,8 @@ const (
 	maxName = 1 << 10
 	// maxScript bounds session_setup_script, in bytes: with the environment it must fit one message.
 	maxScript = 1 << 20
+	// maxTries bounds how often another process may be faster at making the session that this one finds missing.
+	maxTries = 10
 	// makingRetry is how often a session that another process is starting is looked at again.
 	makingRetry = 50 * time.Millisecond
 )
@@ -62,6 +64,8 @@ type starting struct {
 	key   string
 	start *wire.Start
 	push  func(wire.Progress)
+	// orders is what agentd is told, made once there is room for the session.
+	orders *wire.Launch
 }
 
 // run is the start flow, the same for every backend. What it made is gone again when it fails.
@@ -74,30 +78,46 @@ func (f *starting) run(ctx context.Context) (wire.Status, error) {
 	}
 	defer unlock()
 	defer f.hub.announce(f.name, cancel)()
-	if status, err := f.clearWay(ctx); status != nil || err != nil {
-		if status == nil {
-			status = &wire.Status{}
+	s, made, err := f.create(ctx)
+	if made != nil || err != nil {
+		if made == nil {
+			made = &wire.Status{}
 		}
-		return *status, err
+		return *made, err
 	}
-	launch, err := f.launch()
-	if err != nil {
-		return wire.Status{}, err
-	}
-	f.push(wire.Progress{Step: "creating the session"})
-	ep, err := f.hub.backend.Create(ctx, Spec{
-		Name: f.name, City: f.city(), Key: f.key, WorkDir: launch.WorkDir, Command: launch.Command, BaseEnv: f.start.BaseEnv,
-	})
-	if err != nil {
-		return wire.Status{}, fmt.Errorf("create session %q: %w", f.name, err)
-	}
-	s := f.hub.adopt(ep)
-	status, err := f.bringUp(ctx, s, launch)
+	status, err := f.bringUp(ctx, s)
 	if err != nil {
 		err = f.explain(ctx, s, err)
 		f.hub.undo(s)
 	}
 	return status, err
+}
+
+// create makes room for the session, and the session. Should the same start have made it before, the session's status is the answer.
+func (f *starting) create(ctx context.Context) (*session, *wire.Status, error) {
+	for try := 1; ; try++ {
+		if made, err := f.clearWay(ctx); made != nil || err != nil {
+			return nil, made, err
+		}
+		if f.orders == nil {
+			orders, err := f.launch()
+			if err != nil {
+				return nil, nil, err
+			}
+			f.orders = orders
+		}
+		f.push(wire.Progress{Step: "creating the session"})
+		ep, err := f.hub.backend.Create(ctx, Spec{
+			Name: f.name, City: f.city(), Key: f.key, WorkDir: f.orders.WorkDir, Command: f.orders.Command, BaseEnv: f.start.BaseEnv,
+		})
+		if err == nil {
+			return f.hub.adopt(ep), nil, nil
+		}
+		if wire.CodeOf(err) != wire.CodeState || try == maxTries {
+			return nil, nil, fmt.Errorf("create session %q: %w", f.name, err)
+		}
+		// Another process was faster. What it made is a duplicate, or a leftover.
+	}
 }
 
 // announce lets a stop find the start under way. The returned function takes it back.
@@ -164,15 +184,15 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // bringUp fills a new session: files, then the launch.
-func (f *starting) bringUp(ctx context.Context, s *session, launch *wire.Launch) (wire.Status, error) {
+func (f *starting) bringUp(ctx context.Context, s *session) (wire.Status, error) {
 	conn, err := s.link(ctx)
 	if err != nil {
 		return wire.Status{}, err
 	}
-	if err := f.stage(ctx, conn, launch.WorkDir); err != nil {
+	if err := f.stage(ctx, conn, f.orders.WorkDir); err != nil {
 		return wire.Status{}, err
 	}
-	call, err := conn.Open(ctx, mux.Request{Op: wire.OpLaunch, Key: f.key, Body: launch})
+	call, err := conn.Open(ctx, mux.Request{Op: wire.OpLaunch, Key: f.key, Body: f.orders})
 	if err != nil {
 		return wire.Status{}, err
 	}

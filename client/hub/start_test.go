@@ -202,6 +202,27 @@ func TestAFailedStartLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestASessionThatAnotherHubMadeFirstIsADuplicate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.backend.create = func(_ context.Context, spec Spec) (*fakeSession, error) {
+		w.backend.add(newFake(t, spec.Name).running(1, ""))
+		return nil, wire.Errorf(wire.CodeState, "made meanwhile")
+	}
+	if _, err := w.start(t.Context(), "s", "", wire.Start{}); wire.CodeOf(err) != wire.CodeExists {
+		t.Errorf("got %v (%s)", err, wire.CodeOf(err))
+	}
+	// One that never is there, and always is in the way, is not tried for ever.
+	tries := 0
+	w.backend.create = func(context.Context, Spec) (*fakeSession, error) {
+		tries++
+		return nil, wire.Errorf(wire.CodeState, "made meanwhile")
+	}
+	if _, err := w.start(t.Context(), "t", "", wire.Start{}); wire.CodeOf(err) != wire.CodeState || tries != maxTries {
+		t.Errorf("got %v (%s) after %d tries", err, wire.CodeOf(err), tries)
+	}
+}
+
 func TestACreateThatFailsSaysSoInWordsOfItsOwn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})

@@ -203,6 +203,10 @@ func (b *Backend) makeFolders(id string, spec hub.Spec) (*endpoint, error) {
 		Instance: rand.Text(), Created: time.Now(),
 	}
 	r.Audience = "local/" + id + "/" + r.Instance
+	state, run := b.config.Dirs.SessionState(id), b.config.Dirs.SessionRun(id)
+	if exists(state) { // whoever held the lock before has made it, and it lives
+		return nil, wire.Errorf(wire.CodeState, "session %q was made meanwhile", spec.Name)
+	}
 	made, err := os.MkdirTemp(b.config.Dirs.Sessions(), unfinished)
 	if err != nil {
 		return nil, fmt.Errorf("make the session's folder: %w", err)
@@ -211,7 +215,6 @@ func (b *Backend) makeFolders(id string, spec hub.Spec) (*endpoint, error) {
 		os.RemoveAll(made)
 		return nil, err
 	}
-	state, run := b.config.Dirs.SessionState(id), b.config.Dirs.SessionRun(id)
 	// Whatever still runs in the old folder would be in the way of the new session.
 	endProcesses(context.Background(), run, 0)
 	if err := os.RemoveAll(run); err != nil {
@@ -225,9 +228,6 @@ func (b *Backend) makeFolders(id string, spec hub.Spec) (*endpoint, error) {
 	if err := os.Rename(made, state); err != nil {
 		os.RemoveAll(made)
 		os.RemoveAll(run)
-		if errors.Is(err, os.ErrExist) {
-			return nil, wire.Errorf(wire.CodeState, "session %q was made meanwhile", spec.Name)
-		}
 		return nil, fmt.Errorf("make the session's folder: %w", err)
 	}
 	b.mu.Lock()

@@ -390,14 +390,9 @@ func TestTwoSessionsOfOneNameAreNeverMade(t *testing.T) {
 	if wire.CodeOf(err) != wire.CodeState || strings.Contains(err.Error(), "already exists") {
 		t.Errorf("got %v (%s)", err, wire.CodeOf(err))
 	}
-	w.inspectRecord(e)
-}
-
-// inspectRecord checks that a session's folder still is that session's.
-func (w *world) inspectRecord(e *endpoint) {
-	w.t.Helper()
-	if r, ok, err := e.refresh(); !ok || err != nil || r.Instance != e.instance {
-		w.t.Errorf("record %+v, %v", r, err)
+	w.inspect(e, hub.Reachable) // and the one there is isn't touched
+	if r, _, err := e.refresh(); err != nil || !isAlive(r.PID, r.PIDStart) {
+		t.Error("its agentd was ended")
 	}
 }
 
