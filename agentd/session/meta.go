@@ -44,15 +44,17 @@ func (s *Session) mirror(key string) (value string, ok, known bool) {
 
 // MetaSet sets a value.
 func (s *Session) MetaSet(ctx context.Context, key, value string) error {
-	return s.changeMeta(ctx, func(target string) []string { return []string{"set-environment", "-t", target, "--", key, value} })
+	return s.changeMeta(ctx, func(target string) []string { return []string{"set-environment", "-t", target, "--", key, value} },
+		func(meta map[string]string) { meta[key] = value })
 }
 
 // MetaRemove removes a key; one that isn't there is removed already.
 func (s *Session) MetaRemove(ctx context.Context, key string) error {
-	return s.changeMeta(ctx, func(target string) []string { return []string{"set-environment", "-u", "-t", target, "--", key} })
+	return s.changeMeta(ctx, func(target string) []string { return []string{"set-environment", "-u", "-t", target, "--", key} },
+		func(meta map[string]string) { delete(meta, key) })
 }
 
-func (s *Session) changeMeta(ctx context.Context, command func(target string) []string) error {
+func (s *Session) changeMeta(ctx context.Context, command func(target string) []string, change func(meta map[string]string)) error {
 	a, err := s.live()
 	if err != nil {
 		return err
@@ -60,7 +62,29 @@ func (s *Session) changeMeta(ctx context.Context, command func(target string) []
 	if _, err := a.ask(ctx, command(a.target)); err != nil {
 		return err
 	}
-	a.mirror(ctx)
+	if a.mirror(ctx) {
+		return nil
+	}
+	// The agent's end came between: its last mirror may be from before the change, and tmux is gone.
+	return a.mirrorOnly(change)
+}
+
+// mirrorOnly makes a change to the mirror alone.
+func (a *agent) mirrorOnly(change func(meta map[string]string)) error {
+	s := a.session
+	a.mirroring.Lock()
+	defer a.mirroring.Unlock()
+	s.mu.Lock()
+	meta := maps.Clone(s.mirrored)
+	if meta == nil {
+		meta = map[string]string{}
+	}
+	change(meta)
+	s.mirrored = meta
+	s.mu.Unlock()
+	if err := s.writeState("meta.json", meta); err != nil {
+		return fmt.Errorf("mirror the metadata: %w", err)
+	}
 	return nil
 }
 
@@ -137,8 +161,8 @@ func unescape(text string) (value string, length int, ok bool) {
 	return "", 0, false
 }
 
-// mirror writes the metadata to the state folder, if they have changed, and the time of the last activity to tmux.
-func (a *agent) mirror(ctx context.Context) {
+// mirror writes the metadata to the state folder, if they have changed, and the time of the last activity to tmux. It tells whether it could read them.
+func (a *agent) mirror(ctx context.Context) bool {
 	s := a.session
 	a.mirroring.Lock()
 	defer a.mirroring.Unlock()
@@ -151,16 +175,17 @@ func (a *agent) mirror(ctx context.Context) {
 		if ctx.Err() == nil && !errors.Is(err, errNoSession) {
 			s.log.Error("the metadata was not mirrored", "error", err)
 		}
-		return
+		return false
 	}
 	s.mu.Lock()
 	same := s.mirrored != nil && maps.Equal(s.mirrored, meta)
 	s.mirrored = meta
 	s.mu.Unlock()
 	if same {
-		return
+		return true
 	}
 	if err := s.writeState("meta.json", meta); err != nil {
 		s.log.Error("the metadata was not mirrored", "error", err)
 	}
+	return true
 }
