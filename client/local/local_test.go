@@ -3,130 +3,19 @@ package local
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/client/hub"
-	"github.com/gascity/agentd/client/lockfile"
 	"github.com/gascity/agentd/client/paths"
 )
-
-func TestMain(m *testing.M) {
-	if os.Args[0] == "agentd" { // as the backend starts it
-		os.Stderr.WriteString(`{"level":"INFO","msg":"up"}` + "\n")
-		hup := make(chan os.Signal, 1) // something to wait for
-		signal.Notify(hup, syscall.SIGHUP)
-		<-hup
-	}
-	goleak.VerifyTestMain(m)
-}
-
-// world is a backend with folders of its own. Its agentd is this test's own program, which only waits, so that each thing that can become of one can be
-// brought about.
-type world struct {
-	*Backend
-	t    *testing.T
-	dirs paths.Dirs
-}
-
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "local") // a short path: sockets lie below it
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, dirs: paths.Dirs{State: filepath.Join(dir, "state"), Runtime: filepath.Join(dir, "run")}}
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, dir := range []string{w.dirs.State, w.dirs.Runtime} {
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.Backend = w.another(program)
-	t.Cleanup(func() {
-		all, err := w.Scan(context.Background())
-		if err != nil {
-			t.Error(err)
-		}
-		for _, ep := range all {
-			if err := ep.Remove(context.Background()); err != nil {
-				t.Error(err)
-			}
-		}
-		os.RemoveAll(dir)
-	})
-	return w
-}
-
-// another is a backend of another process over the same folders.
-func (w *world) another(program string) *Backend {
-	w.t.Helper()
-	b, err := New(Config{Dirs: w.dirs, PublicKeys: filepath.Join(w.dirs.State, "public.pem"), Agentd: program})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(b.Close)
-	return b
-}
-
-func (w *world) create(name string) *endpoint {
-	w.t.Helper()
-	ep, err := w.Create(w.t.Context(), hub.Spec{Name: name, City: "city", Key: "key", WorkDir: "/work", Command: "cat"})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return ep.(*endpoint)
-}
-
-// launched is a session that was started completely.
-func (w *world) launched(name string) *endpoint {
-	w.t.Helper()
-	e := w.create(name)
-	if err := e.Launched(w.t.Context()); err != nil {
-		w.t.Fatal(err)
-	}
-	return e
-}
-
-func (w *world) inspect(e hub.Endpoint, want hub.Condition) {
-	w.t.Helper()
-	got, err := e.Inspect(w.t.Context())
-	if err != nil || got != want {
-		w.t.Errorf("condition %d, %v; want %d", got, err, want)
-	}
-}
-
-// killAgentd ends a session's agentd and waits for that.
-func (w *world) killAgentd(e *endpoint) {
-	w.t.Helper()
-	r, _, err := e.refresh()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if err := syscall.Kill(r.PID, syscall.SIGKILL); err != nil {
-		w.t.Fatal(err)
-	}
-	for deadline := time.Now().Add(10 * time.Second); isAlive(r.PID, r.PIDStart); {
-		if time.Now().After(deadline) {
-			w.t.Fatal("agentd does not end")
-		}
-	}
-}
 
 func TestASessionIsItsFoldersAndItsAgentd(t *testing.T) {
 	t.Parallel()
@@ -355,33 +244,6 @@ func TestAStartThatCannotHappenLeavesNothing(t *testing.T) {
 	}
 }
 
-func heldUp(w *world, ctx context.Context) (*Backend, context.Context) {
-	lock, err := lockfile.Try(w.lockPath(paths.SessionID("s")))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(lock.Release)
-	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
-	w.t.Cleanup(cancel)
-	return w.Backend, ctx
-}
-
-// inTheWay puts a file where the folder of all run folders was.
-func (w *world) inTheWay(ctx context.Context) context.Context {
-	dir := filepath.Dir(w.dirs.SessionRun("x"))
-	if err := errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
-		w.t.Fatal(err)
-	}
-	return ctx
-}
-
-func (w *world) taken(ctx context.Context) context.Context {
-	if err := os.WriteFile(w.dirs.SessionState(paths.SessionID("s")), nil, 0o600); err != nil {
-		w.t.Fatal(err)
-	}
-	return ctx
-}
-
 func TestTwoSessionsOfOneNameAreNeverMade(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -393,107 +255,6 @@ func TestTwoSessionsOfOneNameAreNeverMade(t *testing.T) {
 	w.inspect(e, hub.Reachable) // and the one there is isn't touched
 	if r, _, err := e.refresh(); err != nil || !isAlive(r.PID, r.PIDStart) {
 		t.Error("its agentd was ended")
-	}
-}
-
-func TestAScanIsCheapAndMissesNothing(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	other := w.another(w.config.Agentd)
-	scanned := func() []string {
-		all, err := other.Scan(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		var names []string
-		for _, ep := range all {
-			names = append(names, ep.Record().Name)
-		}
-		slices.Sort(names)
-		return names
-	}
-	// Right after each other, when the folder's time stamp may not tell them apart.
-	var want []string
-	for _, name := range []string{"a", "b", "c"} {
-		if got := scanned(); !slices.Equal(got, want) {
-			t.Errorf("got %q, want %q", got, want)
-		}
-		w.launched(name)
-		want = append(want, name)
-	}
-	if got := scanned(); !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	ep, err := w.Find(t.Context(), "b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ep.Remove(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := scanned(), []string{"a", "c"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	// Once the folder has been at rest it is not read again.
-	before := time.Now().Add(-time.Hour)
-	if err := os.Chtimes(w.dirs.Sessions(), before, before); err != nil {
-		t.Fatal(err)
-	}
-	first, err := other.Scan(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if second, err := other.Scan(t.Context()); err != nil || &first[0] != &second[0] {
-		t.Errorf("read again, %v", err)
-	}
-}
-
-func TestAScanSweepsOutOnlyWhatIsOld(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	old, young := filepath.Join(w.dirs.Sessions(), unfinished+"old"), filepath.Join(w.dirs.Sessions(), unfinished+"young")
-	for _, dir := range []string{old, young} {
-		if err := os.MkdirAll(filepath.Join(dir, "state"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	then := time.Now().Add(-2 * leftTime)
-	if err := os.Chtimes(old, then, then); err != nil {
-		t.Fatal(err)
-	}
-	if all, err := w.Scan(t.Context()); err != nil || len(all) != 0 {
-		t.Errorf("sessions %v, %v", all, err)
-	}
-	if exists(old) || !exists(young) {
-		t.Errorf("the old one is there: %t, the young one: %t", exists(old), exists(young))
-	}
-}
-
-func TestADamagedRecordHidesNoOtherSession(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.launched("sound")
-	broken := w.launched("broken")
-	if err := os.WriteFile(filepath.Join(broken.state, recordFile), []byte(`{"name":`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	// Whoever knew it before still does.
-	w.inspect(broken, hub.Reachable)
-	other := w.another(w.config.Agentd)
-	if all, err := other.Scan(t.Context()); err != nil || len(all) != 1 || all[0].Record().Name != "sound" {
-		t.Errorf("sessions %v, %v", all, err)
-	}
-	found, err := other.Find(t.Context(), "broken")
-	if err != nil || found == nil {
-		t.Fatal(found, err)
-	}
-	w.inspect(found, hub.HalfMade)
-	pid := broken.Record().PID
-	if err := found.Remove(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if exists(broken.state) || exists(broken.run) || isAlive(pid, startOf(pid)) {
-		t.Error("something of it is left")
 	}
 }
 
