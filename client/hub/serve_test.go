@@ -170,10 +170,14 @@ func TestOnlyTheUsersOwnProcessesAreServed(t *testing.T) {
 			t.Errorf("uid %d: %v", peer, err)
 		}
 	}
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp("/tmp", "hub") // a short path: sockets allow no other
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
 	l, err := net.Listen("unix", filepath.Join(dir, "s"))
 	if err != nil {
-		t.Skip(err) // the path is too long
+		t.Fatal(err)
 	}
 	defer l.Close()
 	var dialled sync.WaitGroup
