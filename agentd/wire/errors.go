@@ -31,6 +31,8 @@ const (
 	CodeTimeout Code = "timeout"
 	// CodeUnavailable: what is needed can't be reached just now; trying again later may work.
 	CodeUnavailable Code = "unavailable"
+	// CodeUnsupported: sessions of this kind can't do it (a pod that runs no agentd).
+	CodeUnsupported Code = "unsupported"
 	// CodeFailed: it was tried and failed for a reason the text tells (the agent's command died, a file can't be written).
 	CodeFailed Code = "failed"
 	// CodeInternal: a fault of ours.

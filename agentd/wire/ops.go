@@ -43,7 +43,7 @@ const (
 	OpAttach Op = "attach"
 	// OpOutput: Output; the agent's output as text lines comes out. Viewer.
 	OpOutput Op = "output"
-	// OpWatch: pushes Event until cancelled, or the session ends. Viewer.
+	// OpWatch: Watch; pushes Event until cancelled, or the session ends. Viewer.
 	OpWatch Op = "watch"
 )
 
@@ -120,6 +120,14 @@ type StateReply struct {
 // the screen left the version it last peeked or was told of, and then at most every 100 ms; activity is at most 1 s late while output goes on.
 type Event struct {
 	Status
+	// Meta is the metadata (MetaList), if the watch asked for it: in the first event, and in the next one after each change.
+	Meta *MetaList `json:"meta,omitempty"`
+}
+
+// Watch asks for events.
+type Watch struct {
+	// Meta asks for the metadata, too. A change that was made through agentd is pushed before it is answered.
+	Meta bool `json:"meta,omitempty"`
 }
 
 // Launch asks agentd to run an agent. All times are bounded by the request's life: a caller that cancels ends the launch, and the session with it.

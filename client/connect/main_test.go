@@ -118,8 +118,11 @@ func (nothing) Name() string                                        { return "no
 func (nothing) Scan(context.Context) ([]hubs.Endpoint, error)       { return nil, nil }
 func (nothing) Find(context.Context, string) (hubs.Endpoint, error) { return nil, nil }
 func (nothing) Adapt(*wire.Launch, *wire.Start) error               { return nil }
-func (nothing) SharesFiles() bool                                   { return true }
-func (nothing) CheckImage(context.Context, string) error            { return nil }
+func (nothing) Stale() bool                                         { return false }
+func (nothing) Files(*wire.Start, *wire.Launch) ([]hubs.Files, error) {
+	return nil, nil
+}
+func (nothing) CheckImage(context.Context, string) error { return nil }
 func (nothing) Create(context.Context, hubs.Spec) (hubs.Endpoint, error) {
 	return nil, errors.New("no")
 }

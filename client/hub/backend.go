@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/client/hub/pack"
 )
 
 // Backend is where sessions run. The hub does what is the same everywhere: links, caches, the start flow, dispatch.
@@ -23,10 +24,26 @@ type Backend interface {
 	// half-made, whatever becomes of this process. What a failed or cancelled Create made is gone when it returns. A session of
 	// that name must not exist: wire.CodeState otherwise.
 	Create(ctx context.Context, spec Spec) (Endpoint, error)
-	// SharesFiles: sessions see this machine's files under the same paths, so what lies in its place already isn't copied.
-	SharesFiles() bool
+	// Files gives what of this machine's files a start copies to the session, in order, each laid over the last. The launch has been adapted.
+	Files(start *wire.Start, launch *wire.Launch) ([]Files, error)
 	// CheckImage says whether sessions can use that image.
 	CheckImage(ctx context.Context, image string) error
+	// Stale says whether what the backend was opened with has come to mean another place. A hub then leaves, and the next one finds the new place. It is cheap.
+	Stale() bool
+}
+
+// Files are files of this machine that a start copies to a session.
+type Files struct {
+	// What they are, for progress and errors: `overlay "/etc/pack"`.
+	What string
+	// Into is the folder in the session that the entries are relative to, absolute.
+	Into string
+	// Fill writes the entries.
+	Fill func(*pack.Packer) error
+	// Skip tells which files to leave out, by their source and their entry's name. It may be nil.
+	Skip func(src, entry string) bool
+	// Compress says that the way to the session is slow enough for compression to be worth its time.
+	Compress bool
 }
 
 // Spec is what Create must know and what is kept with the session.
@@ -38,6 +55,8 @@ type Spec struct {
 	// WorkDir and Command are shown in lists.
 	WorkDir string
 	Command string
+	// Env is the environment that the start gives its agent, as it came.
+	Env map[string]string
 	// BaseEnv is the environment of whoever starts the session, nil when unknown.
 	BaseEnv []string
 }
@@ -75,6 +94,8 @@ const (
 	Ended
 	// Gone: nothing remains, or another instance has taken the name.
 	Gone
+	// Foreign: something that isn't ours runs under the name, without an agentd. It can be listed and removed, nothing else.
+	Foreign
 )
 
 // Endpoint is one session in a backend. Its methods may be called from several goroutines.
@@ -82,6 +103,8 @@ type Endpoint interface {
 	Record() Record
 	// Dial opens a connection to agentd's websocket port.
 	Dial(ctx context.Context) (net.Conn, error)
+	// Doomed waits until it is known that agentd never answers, or not any more; the error says why. When ctx ends first it is nil.
+	Doomed(ctx context.Context) error
 	// Inspect looks at what there is. It is asked when a dial has failed or a link has ended.
 	Inspect(ctx context.Context) (Condition, error)
 	// Revive starts a new agentd for an orphaned session.
@@ -98,6 +121,13 @@ type Endpoint interface {
 	Log(ctx context.Context, tail int, w io.Writer) error
 	// Exit says how the agent of an ended session ended, nil when that isn't known.
 	Exit(ctx context.Context) *wire.Exit
-	// Why gives the last thing agentd said, for an error's text: why it could not start. Empty when it said nothing.
+	// Why gives the last thing agentd said, for an error's text: why it could not start. Of something foreign it says what that is. Empty when
+	// there is nothing to say.
 	Why(ctx context.Context) string
+}
+
+// Mirror is an Endpoint that keeps the metadata of a live session for the time after it, where agentd can't itself.
+type Mirror interface {
+	// Mirror replaces what is kept by meta.
+	Mirror(ctx context.Context, meta map[string]string) error
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -11,7 +12,9 @@ import (
 
 // fakeBackend has the sessions that a test gives it: faults and moments that a real one has seldom.
 type fakeBackend struct {
-	shares bool
+	// files are what a start copies; stale is what Stale says.
+	files []Files
+	stale atomic.Bool
 	// create makes the session that Create gives; nil: one that launches whatever it is told.
 	create func(ctx context.Context, spec Spec) (*fakeSession, error)
 
@@ -22,11 +25,12 @@ type fakeBackend struct {
 }
 
 func newBackend(t *testing.T) *fakeBackend {
-	return &fakeBackend{t: t, shares: true, sessions: map[string]*fakeSession{}}
+	return &fakeBackend{t: t, sessions: map[string]*fakeSession{}}
 }
 
-func (b *fakeBackend) Name() string      { return "fake" }
-func (b *fakeBackend) SharesFiles() bool { return b.shares }
+func (b *fakeBackend) Name() string                                     { return "fake" }
+func (b *fakeBackend) Stale() bool                                      { return b.stale.Load() }
+func (b *fakeBackend) Files(*wire.Start, *wire.Launch) ([]Files, error) { return b.files, nil }
 func (b *fakeBackend) CheckImage(_ context.Context, image string) error {
 	if image == "bad" {
 		return wire.Errorf(wire.CodeFailed, "no such image")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -49,7 +50,10 @@ type fakeSession struct {
 	changed   chan struct{}
 	asked     []mux.Request
 	conns     map[*mux.Conn]struct{}
-	silence   chan struct{} // not nil: nothing of what agentd sends arrives, until it is closed
+	meta      map[string]string // what a watch tells; nil: nothing
+	mirrors   error             // what Mirror gives
+	doom      chan error        // what Doomed gives
+	silence   chan struct{}     // not nil: nothing of what agentd sends arrives, until it is closed
 }
 
 var instances struct {
@@ -66,6 +70,7 @@ func newFake(t *testing.T, name string) *fakeSession {
 		t: t, record: Record{Name: name, Instance: instance, Audience: "fake/" + instance, Created: time.Now()},
 		pipe:     &pipeListener{accepted: make(chan net.Conn), closed: make(chan struct{})},
 		handlers: map[wire.Op]mux.Handler{},
+		doom:     make(chan error, 1),
 		left:     map[string]string{}, changed: make(chan struct{}), conns: map[*mux.Conn]struct{}{},
 		status: wire.Status{State: wire.StateWaiting},
 	}
@@ -155,9 +160,12 @@ func (s *fakeSession) handle(ctx context.Context, x *mux.Exchange) (any, error) 
 func (s *fakeSession) watch(ctx context.Context, x *mux.Exchange) (any, error) {
 	for {
 		s.mu.Lock()
-		status, changed := s.status, s.changed
+		event, changed := wire.Event{Status: s.status}, s.changed
+		if s.meta != nil {
+			event.Meta = &wire.MetaList{Meta: maps.Clone(s.meta)}
+		}
 		s.mu.Unlock()
-		if err := x.Push(wire.Event{Status: status}); err != nil {
+		if err := x.Push(event); err != nil {
 			return nil, err
 		}
 		select {
@@ -260,6 +268,24 @@ func (s *fakeSession) Dial(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	return &muffled{Conn: conn, session: s, closed: make(chan struct{})}, nil
+}
+
+func (s *fakeSession) Doomed(ctx context.Context) error {
+	select {
+	case err := <-s.doom:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func (s *fakeSession) Mirror(_ context.Context, meta map[string]string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mirrors == nil {
+		s.left = maps.Clone(meta)
+	}
+	return s.mirrors
 }
 
 func (s *fakeSession) Inspect(context.Context) (Condition, error) {

@@ -18,6 +18,8 @@ const (
 	// firstBackoff and lastBackoff bound the pauses between attempts to make a link.
 	firstBackoff = 50 * time.Millisecond
 	lastBackoff  = 5 * time.Second
+	// foreignLook is how often it is looked whether a session without agentd still is there.
+	foreignLook = time.Second
 	// removeTime bounds the forced removal of a session.
 	removeTime = 6 * time.Second
 )
@@ -29,17 +31,23 @@ var errEnded = errors.New("the session has ended")
 func (s *session) run(ctx context.Context) {
 	defer close(s.done)
 	defer s.cancel()
+	defer s.mirroring(ctx)()
 	backoff := firstBackoff
 	for ctx.Err() == nil {
 		condition, err := s.ep.Inspect(ctx)
 		if err == nil && s.conclude(ctx, condition) {
 			return
 		}
+		if err == nil && condition == Foreign {
+			_ = sleep(ctx, foreignLook) // the end of ctx ends the loop
+			continue
+		}
 		answered := false
 		if err == nil {
 			err = s.follow(ctx, func() { answered = true })
 		}
 		if errors.Is(err, errEnded) {
+			s.awaitMirrored(ctx)
 			s.ended(ctx)
 			return
 		}
@@ -82,6 +90,9 @@ func (s *session) conclude(ctx context.Context, c Condition) bool {
 	case Gone:
 		s.vanished()
 		return true
+	case Foreign:
+		s.update(func() { s.foreign, s.status.State = true, wire.StateRunning })
+		return false
 	default:
 		return false
 	}
@@ -130,7 +141,7 @@ func (s *session) follow(ctx context.Context, answered func()) error {
 		return err
 	}
 	defer conn.Close(wire.CloseNormal, "")
-	watch, err := conn.Open(ctx, mux.Request{Op: wire.OpWatch})
+	watch, err := conn.Open(ctx, mux.Request{Op: wire.OpWatch, Body: wire.Watch{Meta: s.mirror() != nil}})
 	if err != nil {
 		return err
 	}
@@ -146,7 +157,7 @@ func (s *session) follow(ctx context.Context, answered func()) error {
 		if err := json.Unmarshal(push, &event); err != nil {
 			return fmt.Errorf("agentd pushed %q: %w", push, err)
 		}
-		s.observe(event.Status)
+		s.observe(event)
 		answered()
 	}
 }
@@ -161,13 +172,17 @@ func (s *session) dial(ctx context.Context) (*mux.Conn, string, error) {
 	return mux.Dial(ctx, s.ep.Dial, token, mux.Options{Ping: s.hub.options.Ping, Logger: s.hub.log})
 }
 
-// observe takes a pushed status.
-func (s *session) observe(status wire.Status) {
+// observe takes what was pushed.
+func (s *session) observe(event wire.Event) {
 	s.update(func() {
+		status := event.Status
 		if s.seen && status.Screen < s.status.Screen {
 			status.Screen = s.status.Screen // a peek's reply overtook this push
 		}
 		s.status, s.seen, s.lost = status, true, nil
+		if event.Meta != nil {
+			s.pushed(event.Meta.Meta)
+		}
 	})
 }
 

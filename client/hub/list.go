@@ -56,7 +56,7 @@ func (h *Hub) list(ctx context.Context, q wire.List) (wire.ListReply, error) {
 func (s *session) told() (wire.Info, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.info(s.snapshot()), s.over && !s.gone || s.proven()
+	return s.info(s.snapshot()), s.over && !s.gone || s.foreign || s.proven()
 }
 
 // asked gives the session's line after asking; false when there turned out to be no session.

@@ -52,13 +52,18 @@ func metaRemove(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 
 // metaChange lets agentd change the metadata, or, once the agent has ended, changes what is left of it.
 func metaChange(ctx context.Context, x *mux.Exchange, s *session, change func(map[string]string, wire.Meta)) (any, error) {
-	reply, err := askAgain(ctx, x, s)
-	if wire.CodeOf(err) != wire.CodeNoSession {
-		return reply, err
-	}
 	var m wire.Meta
 	if err := x.Decode(&m); err != nil {
 		return nil, err
+	}
+	s.expect(func(meta map[string]string) { change(meta, m) })
+	reply, err := askAgain(ctx, x, s)
+	if err != nil {
+		s.unexpect()
+	}
+	if wire.CodeOf(err) != wire.CodeNoSession {
+		s.awaitMirrored(ctx)
+		return reply, err
 	}
 	// agentd, which says this of others, isn't there.
 	switch {

@@ -109,6 +109,10 @@ type client struct {
 
 // accept serves one client until its connection ends.
 func (h *Hub) accept(w http.ResponseWriter, r *http.Request) {
+	if h.backend.Stale() {
+		h.log.Info("leaving: the place this hub was started for is called something else now")
+		h.Leave(wire.CloseReplaced)
+	}
 	ws, err := mux.Upgrade(w, r)
 	if err != nil {
 		h.log.Debug("client refused", "error", err)

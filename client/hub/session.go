@@ -30,10 +30,14 @@ type session struct {
 	status   wire.Status
 	over     bool  // the agent has ended, and agentd with it
 	gone     bool  // nothing is left of it
+	foreign  bool  // there is no agentd to link to; status is as the backend sees it
 	stopping bool  // a stop of ours is under way
 	lost     error // why there is no link
 	changed  chan struct{}
 	peeks    peekCache
+	// Of endpoints that mirror: pushedMeta is the metadata as agentd told it, meta as it is about to be, stale: the mirror is older.
+	pushedMeta, meta map[string]string
+	stale            bool
 }
 
 func newSession(h *Hub, ep Endpoint, r Record) *session {
@@ -97,7 +101,7 @@ func (s *session) settle(ctx context.Context) (wire.Status, error) {
 			s.mu.Unlock()
 			return wire.Status{}, noSession(s.name)
 		}
-		if s.over || s.proven() {
+		if s.over || s.foreign || s.proven() {
 			defer s.mu.Unlock()
 			return s.snapshot(), nil
 		}
@@ -174,14 +178,23 @@ func (s *session) unanswered(ctx context.Context) error {
 	return wire.Errorf(wire.CodeUnavailable, "session %q does not answer", s.name)
 }
 
-// link gives the connection to agentd, waiting for it until ctx ends, at most for the hub's patience. An ended session gives wire.CodeNoSession.
+// link gives the connection to agentd, waiting for it until ctx ends, at most for the hub's patience. An ended session gives wire.CodeNoSession, one
+// without an agentd wire.CodeUnsupported.
 func (s *session) link(ctx context.Context) (*mux.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	return s.connected(ctx)
+}
+
+// connected is link without the bound.
+func (s *session) connected(ctx context.Context) (*mux.Conn, error) {
 	for {
 		s.mu.Lock()
-		conn, over, changed := s.conn, s.over, s.waiter()
+		conn, over, foreign, changed := s.conn, s.over, s.foreign, s.waiter()
 		s.mu.Unlock()
+		if foreign {
+			return nil, wire.Errorf(wire.CodeUnsupported, "session %q has no agentd: %s", s.name, s.ep.Why(ctx))
+		}
 		if over {
 			return nil, wire.Errorf(wire.CodeNoSession, "session %q has ended", s.name)
 		}

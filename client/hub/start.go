@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -104,7 +105,7 @@ func (f *starting) create(ctx context.Context) (*session, *wire.Status, error) {
 		}
 		f.push(wire.Progress{Step: "creating the session"})
 		ep, err := f.hub.backend.Create(ctx, Spec{
-			Name: f.name, City: f.city(), Key: f.key, WorkDir: f.orders.WorkDir, Command: f.orders.Command, BaseEnv: f.start.BaseEnv,
+			Name: f.name, City: f.city(), Key: f.key, WorkDir: f.orders.WorkDir, Command: f.orders.Command, Env: f.start.Env, BaseEnv: f.start.BaseEnv,
 		})
 		if err == nil {
 			return f.hub.adopt(ep), nil, nil
@@ -179,13 +180,25 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// bringUp fills a new session: files, then the launch.
+// bringUp fills a new session, unless it turns out that its agentd never comes up.
 func (f *starting) bringUp(ctx context.Context, s *session) (wire.Status, error) {
-	conn, err := s.link(ctx)
+	watched, unwatch := watchDoom(ctx, s.ep)
+	defer unwatch()
+	status, err := f.fill(watched, s)
+	if cause := context.Cause(watched); err != nil && cause != nil {
+		err = cause
+	}
+	return status, err
+}
+
+// fill gives agentd its files, then the launch.
+func (f *starting) fill(ctx context.Context, s *session) (wire.Status, error) {
+	f.push(wire.Progress{Step: "waiting for agentd"})
+	conn, err := s.connected(ctx) // as long as it takes: an image may have to be pulled
 	if err != nil {
 		return wire.Status{}, err
 	}
-	if err := f.stage(ctx, conn, f.orders.WorkDir); err != nil {
+	if err := f.stage(ctx, conn); err != nil {
 		return wire.Status{}, err
 	}
 	call, err := conn.Open(ctx, mux.Request{Op: wire.OpLaunch, Key: f.key, Body: f.orders})
@@ -203,6 +216,22 @@ func (f *starting) bringUp(ctx context.Context, s *session) (wire.Status, error)
 	}
 	s.awaitLaunched(ctx, conn)
 	return launched.Status, s.ep.Launched(ctx)
+}
+
+// watchDoom gives a context that ends, with the reason as its cause, once it is known that agentd can't be reached, or not any more. The returned
+// function ends the watch.
+func watchDoom(ctx context.Context, ep Endpoint) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		if err := ep.Doomed(ctx); err != nil {
+			cancel(err)
+		}
+	})
+	return ctx, func() {
+		cancel(nil)
+		watching.Wait()
+	}
 }
 
 // awaitLaunched waits until what agentd pushed says what its answer to the launch said, so that nobody is told of the state before. It pushes before it answers, so

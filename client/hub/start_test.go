@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/client/hub/pack"
 )
 
 // start starts a session, with a key, and gives what was told meanwhile.
@@ -170,6 +170,17 @@ func TestAFailedStartLeavesNothing(t *testing.T) {
 		"the launch fails":           {fail(wire.OpLaunch, wire.Errorf(wire.CodeFailed, "agent exited with status 3")), wire.CodeFailed, "status 3"},
 		"a file can't be sent":       {fail(wire.OpPut, wire.Errorf(wire.CodeFailed, "no space left")), wire.CodeFailed, "no space left"},
 		"something says its own way": {fail(wire.OpLaunch, wire.Errorf(wire.CodeFailed, "file Already  Exists")), wire.CodeFailed, "file exists  already"},
+		"agentd never comes up": {func(s *fakeSession) {
+			s.refuses = errors.New("nobody listens")
+			s.doom <- wire.Errorf(wire.CodeUnavailable, "no node has room")
+		}, wire.CodeUnavailable, "no node has room"},
+		"agentd turns out to be doomed during the launch": {func(s *fakeSession) {
+			s.handlers[wire.OpLaunch] = func(ctx context.Context, _ *mux.Exchange) (any, error) {
+				s.doom <- wire.Errorf(wire.CodeFailed, "pod was deleted")
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+		}, wire.CodeFailed, "pod was deleted"},
 		"agentd dies": {func(s *fakeSession) {
 			s.why = "out of memory"
 			s.handlers[wire.OpLaunch] = func(ctx context.Context, _ *mux.Exchange) (any, error) {
@@ -184,11 +195,8 @@ func TestAFailedStartLeavesNothing(t *testing.T) {
 			made := newFake(t, "s")
 			test.spoil(made)
 			w.backend.create = func(context.Context, Spec) (*fakeSession, error) { return made, nil }
-			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "file"), []byte("x"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			_, err := w.start(t.Context(), "s", "key", wire.Start{StartConfig: wire.StartConfig{OverlayDir: dir, WorkDir: filepath.Join(dir, "work")}})
+			w.backend.files = []Files{{What: "overlay", Into: "/work", Fill: func(*pack.Packer) error { return nil }}}
+			_, err := w.start(t.Context(), "s", "key", wire.Start{})
 			if wire.CodeOf(err) != test.code || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("got %v (%s), want %q", err, wire.CodeOf(err), test.says)
 			}
@@ -306,35 +314,5 @@ func TestTheScriptOfTheControllerIsReadHereAndAMissingOneIsAWarning(t *testing.T
 	}
 	if len(scripts) != 3 || scripts[0] != "echo hello" || scripts[1] != "" || scripts[2] != "" {
 		t.Errorf("the sessions got %.60q", scripts)
-	}
-}
-
-// A file that lies in its place already is not read and written over itself.
-func TestWhatLiesInItsPlaceIsNotCopied(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "file")
-	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, shares := range []bool{true, false} {
-		w := newWorld(t, Options{})
-		w.backend.shares = shares
-		made := newFake(t, "s")
-		sent := int64(0)
-		made.handlers[wire.OpPut] = func(_ context.Context, x *mux.Exchange) (any, error) {
-			n, err := io.Copy(io.Discard, x)
-			sent += n
-			return nil, err
-		}
-		w.backend.create = func(context.Context, Spec) (*fakeSession, error) { return made, nil }
-		c := wire.StartConfig{WorkDir: dir, OverlayDir: dir, CopyFiles: []wire.CopyFile{{Src: file, RelDst: "file"}}}
-		if _, err := w.start(t.Context(), "s", "", wire.Start{StartConfig: c}); err != nil {
-			t.Fatal(err)
-		}
-		// The file's own transfer is made in any case, and holds nothing where files are shared: two blocks of zeros end a tar.
-		if transfers := made.count(wire.OpPut); shares && (transfers != 1 || sent != 1024) || !shares && (transfers != 2 || sent <= 2*1024) {
-			t.Errorf("shares files %t: %d bytes were sent in %d transfers", shares, sent, transfers)
-		}
 	}
 }

@@ -47,6 +47,12 @@ func (e *endpoint) Dial(ctx context.Context) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "unix", e.socket())
 }
 
+// Doomed knows of no end that the link to agentd doesn't tell of at once.
+func (e *endpoint) Doomed(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
 // answers reports whether someone listens on a socket. Errors other than "nobody does" count as yes, as they say nothing.
 func answers(socket string) bool {
 	conn, err := net.Dial("unix", socket)

@@ -63,8 +63,8 @@ func (b *Backend) Close() { b.reaper.close() }
 // Name is "local".
 func (b *Backend) Name() string { return "local" }
 
-// SharesFiles is true: work dirs are used in place.
-func (b *Backend) SharesFiles() bool { return true }
+// Stale is false: the machine stays the same.
+func (b *Backend) Stale() bool { return false }
 
 // CheckImage succeeds: local sessions run on this machine itself, whatever image is named.
 func (b *Backend) CheckImage(context.Context, string) error { return nil }

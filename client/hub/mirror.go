@@ -1,0 +1,122 @@
+package hub
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+)
+
+// A session's metadata is agentd's. Where agentd's files end with it, the hub keeps a mirror of it in the backend, for the time after the agent's end.
+
+const (
+	// mirrorTime bounds one write of a mirror, and the wait for it: who changes metadata is not to wait longer for a mirror than for the change.
+	mirrorTime = 3 * time.Second
+	// mirrorRetry is how long after a failed write of a mirror the next one is tried.
+	mirrorRetry = time.Second
+)
+
+// mirror gives the endpoint's mirror, nil when agentd's own files outlive it.
+func (s *session) mirror() Mirror {
+	m, _ := s.ep.(Mirror)
+	return m
+}
+
+// mirroring keeps the mirror up to date until the returned function is called.
+func (s *session) mirroring(ctx context.Context) (stop func()) {
+	m := s.mirror()
+	if m == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var writing sync.WaitGroup
+	writing.Go(func() { s.keepMirrored(ctx, m) })
+	return func() {
+		cancel()
+		writing.Wait()
+	}
+}
+
+// keepMirrored writes the mirror after each change. It alone does, so that an older state never replaces a newer one.
+func (s *session) keepMirrored(ctx context.Context, m Mirror) {
+	for {
+		s.mu.Lock()
+		meta, stale, changed := s.meta, s.stale, s.waiter()
+		s.mu.Unlock()
+		if !stale {
+			select {
+			case <-changed:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		writing, cancel := context.WithTimeout(ctx, mirrorTime)
+		err := m.Mirror(writing, meta)
+		cancel()
+		if err != nil {
+			s.hub.log.Warn("metadata is not mirrored", "session", s.name, "error", err)
+			if sleep(ctx, mirrorRetry) != nil {
+				return
+			}
+			continue
+		}
+		s.update(func() { s.stale = !maps.Equal(s.meta, meta) })
+	}
+}
+
+// pushed takes the metadata as agentd tells it. The caller holds mu.
+func (s *session) pushed(meta map[string]string) {
+	s.pushedMeta = meta
+	s.remember(meta)
+}
+
+// remember takes the metadata as it is now, or is about to be. The caller holds mu.
+func (s *session) remember(meta map[string]string) {
+	if s.meta == nil || !maps.Equal(s.meta, meta) {
+		s.meta, s.stale = meta, true
+	}
+}
+
+// expect mirrors a change before agentd has made it, so that the two take no longer than one. What agentd pushes then settles it.
+func (s *session) expect(change func(map[string]string)) {
+	s.update(func() {
+		if s.meta == nil {
+			return // nothing was pushed yet
+		}
+		meta := maps.Clone(s.meta)
+		change(meta)
+		s.remember(meta)
+	})
+}
+
+// unexpect takes back what agentd did not do.
+func (s *session) unexpect() {
+	s.update(func() {
+		if s.pushedMeta != nil {
+			s.remember(s.pushedMeta)
+		}
+	})
+}
+
+// awaitMirrored waits until the mirror is as new as what was pushed, for a moment: metadata that can't be mirrored must not hold up more.
+func (s *session) awaitMirrored(ctx context.Context) {
+	if s.mirror() == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, mirrorTime)
+	defer cancel()
+	for {
+		s.mu.Lock()
+		stale, changed := s.stale, s.waiter()
+		s.mu.Unlock()
+		if !stale {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+// mirrored gives what is mirrored of a fake's metadata.
+func (s *fakeSession) mirrored() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.left)
+}
+
+func TestMetadataThatAProgramInTheSessionChangesIsMirrored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, newFake(t, "s").running(1, ""))
+	f := w.backend.sessions["s"]
+	f.set(func() { f.meta = map[string]string{"a": "1"} })
+	s := w.linked("s")
+	w.await(s, func() bool { return !s.stale && maps.Equal(f.mirrored(), map[string]string{"a": "1"}) })
+	f.set(func() { f.meta = map[string]string{"drain": "1"} })
+	w.await(s, func() bool { return !s.stale && maps.Equal(f.mirrored(), map[string]string{"drain": "1"}) })
+}
+
+// What was acknowledged is in the mirror, even where agentd has no time to say so.
+func TestAnAcknowledgedChangeIsMirrored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, newFake(t, "s").running(1, ""))
+	f := w.backend.sessions["s"]
+	f.set(func() { f.meta = map[string]string{"a": "1"} })
+	s := w.linked("s")
+	w.await(s, func() bool { return s.pushedMeta != nil })
+	if err := w.ask(wire.OpMetaSet, "s", wire.Meta{Key: "drain", Value: "acked"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.mirrored(); got["drain"] != "acked" || got["a"] != "1" {
+		t.Errorf("mirrored is %q", got)
+	}
+}
+
+func TestAChangeThatAgentdRefusesIsNotMirroredForLong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, newFake(t, "s").running(1, ""))
+	f := w.backend.sessions["s"]
+	f.meta = map[string]string{"a": "1"}
+	f.handlers[wire.OpMetaSet] = func(context.Context, *mux.Exchange) (any, error) {
+		return nil, wire.Errorf(wire.CodeBadRequest, "not this key")
+	}
+	s := w.linked("s")
+	if err := w.ask(wire.OpMetaSet, "s", wire.Meta{Key: "=", Value: "x"}, nil); wire.CodeOf(err) != wire.CodeBadRequest {
+		t.Fatalf("got %v", err)
+	}
+	w.await(s, func() bool { return !s.stale && maps.Equal(f.mirrored(), map[string]string{"a": "1"}) })
+}
+
+// Who changes metadata waits for agentd, and for the mirror just for a moment.
+func TestAMirrorThatFailsHoldsNothingUpAndIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, newFake(t, "s").running(1, ""))
+	f := w.backend.sessions["s"]
+	f.meta, f.mirrors = map[string]string{"a": "1"}, errors.New("no connection")
+	s := w.linked("s")
+	if err := w.ask(wire.OpMetaSet, "s", wire.Meta{Key: "b", Value: "2"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.quietly(func() { f.mirrors = nil })
+	w.await(s, func() bool { return !s.stale && len(f.mirrored()) > 0 })
+}
+
+func TestTheLastMetadataIsMirroredBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, newFake(t, "s").running(1, ""))
+	f := w.backend.sessions["s"]
+	s := w.linked("s")
+	f.set(func() { f.meta = map[string]string{"last": "word"} })
+	w.await(s, func() bool { return s.pushedMeta != nil })
+	f.end(0)
+	w.await(s, func() bool { return s.over })
+	if got := f.mirrored(); got["last"] != "word" {
+		t.Errorf("mirrored is %q", got)
+	}
+}
+
+// Something of another make under our names is shown and can be removed.
+func TestASessionWithoutAgentdIsListedAndStoppedAndSaysWhatItIs(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, "s")
+	f.condition, f.why, f.refuses = Foreign, "the script's pod", errors.New("nobody listens")
+	w := newWorld(t, Options{}, f)
+	var list wire.ListReply
+	if err := w.ask(wire.OpList, "", wire.List{}, &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Sessions) != 1 || list.Sessions[0].State != wire.StateRunning {
+		t.Errorf("listed are %+v", list.Sessions)
+	}
+	for _, op := range []wire.Op{wire.OpPeek, wire.OpMetaGet, wire.OpProcessAlive, wire.OpKeys} {
+		if err := w.ask(op, "s", nil, nil); wire.CodeOf(err) != wire.CodeUnsupported || !strings.Contains(err.Error(), "the script's pod") {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+	if err := w.ask(wire.OpStop, "s", wire.Stop{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if f.removed == 0 {
+		t.Error("it was not removed")
+	}
+}
+
+// A context's name may come to mean another cluster while the hub runs.
+func TestAHubWhosePlaceHasMovedLeaves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	w.backend.stale.Store(true)
+	conn, err := w.hub.Connect(t.Context())
+	if err == nil {
+		<-conn.Done()
+		err = conn.Err()
+	}
+	if mux.CloseCode(err) != wire.CloseReplaced {
+		t.Errorf("got %v", err)
+	}
+	select {
+	case <-w.hub.leaving:
+	default:
+		t.Error("the hub stays")
+	}
+}
