@@ -17,6 +17,7 @@ import (
 	"github.com/gascity/agentd/agentd/wire/mux"
 	"github.com/gascity/agentd/client/lockfile"
 	"github.com/gascity/agentd/client/paths"
+	"github.com/gascity/agentd/client/target"
 )
 
 const (
@@ -229,7 +230,18 @@ func (h *hub) spawn(command []string) (logged int64, err error) {
 }
 
 // Local gives a connection to the hub of local sessions.
-func Local(ctx context.Context) (*mux.Conn, error) { return Hub(ctx, Options{Backend: "local"}) }
+func Local(ctx context.Context) (*mux.Conn, error) {
+	return Hub(ctx, Options{Target: target.OnThisMachine()})
+}
+
+// Kube gives a connection to the hub of the sessions in pods that the environment means.
+func Kube(ctx context.Context) (*mux.Conn, error) {
+	t, err := target.InCluster(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	return Hub(ctx, Options{Target: t})
+}
 
 // lastWords gives the line that says why a hub died, of what was logged since the log had that size: the head of a crash, or the last line.
 func (h *hub) lastWords(since int64) string {

@@ -51,7 +51,7 @@ func TestOfManyAtOnceOneStartsTheHub(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	starts := filepath.Join(dirs.State, o.Backend+".starts")
+	starts := filepath.Join(dirs.State, o.Target.Backend+".starts")
 	if err := os.RemoveAll(starts); err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestWaitingForAHubEndsWithTheContext(t *testing.T) {
 	if took := time.Since(began); took > answerTime {
 		t.Errorf("it took %s", took)
 	}
-	endByArgument(t, o.Backend)
+	endByArgument(t, o.Target.Backend)
 }
 
 func TestTheHubsEnvironmentIsNotItsStarters(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	hubs "github.com/gascity/agentd/client/hub"
 	"github.com/gascity/agentd/client/lockfile"
 	"github.com/gascity/agentd/client/paths"
+	"github.com/gascity/agentd/client/target"
 )
 
 // hubVariable makes this test binary a hub of one of the kinds below.
@@ -131,7 +132,7 @@ func (nothing) Create(context.Context, hubs.Spec) (hubs.Endpoint, error) {
 func options(t *testing.T, kind string) Options {
 	backend := "t" + strconv.FormatUint(hash(t.Name()), 36)
 	t.Cleanup(func() { stopHub(t, backend) })
-	return Options{Backend: backend, Command: []string{"/usr/bin/env", hubVariable + "=" + kind, os.Args[0], backend}}
+	return Options{Target: target.Target{Backend: backend}, Command: []string{"/usr/bin/env", hubVariable + "=" + kind, os.Args[0], backend}}
 }
 
 func hash(text string) uint64 {
@@ -144,7 +145,7 @@ func hash(text string) uint64 {
 
 // stopHub ends a test's hub, and waits for that.
 func stopHub(t *testing.T, backend string) {
-	h, err := open(Options{Backend: backend})
+	h, err := open(Options{Target: target.Target{Backend: backend}})
 	if err != nil {
 		t.Error(err)
 		return

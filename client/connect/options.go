@@ -11,6 +11,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/client/paths"
+	"github.com/gascity/agentd/client/target"
 )
 
 // ErrNoHub says that no hub runs, where none was to be started.
@@ -18,8 +19,8 @@ var ErrNoHub = errors.New("no hub is running")
 
 // Options say which hub is meant.
 type Options struct {
-	// Backend names the hub's backend ("local").
-	Backend string
+	// Target is what the hub serves.
+	Target target.Target
 	// NoStart makes a missing hub an error, ErrNoHub, and leaves a hub of another build alone.
 	NoStart bool
 	// Command runs a hub; empty means gcctl, beside this program or on PATH, with HubArgs.
@@ -34,9 +35,9 @@ type Options struct {
 // ListenFD is the descriptor that a started hub finds its listening socket at.
 const ListenFD = 3
 
-// HubArgs are the arguments with which gcctl runs the hub of a backend.
-func HubArgs(backend string) []string {
-	return []string{"hub", "run", "--backend", backend, "--listen-fd", fmt.Sprint(ListenFD)}
+// HubArgs are the arguments with which gcctl runs the hub of a target.
+func HubArgs(t target.Target) []string {
+	return append([]string{"hub", "run", "--listen-fd", fmt.Sprint(ListenFD)}, t.Flags()...)
 }
 
 // hub is a hub's place, and how to start one there.
@@ -46,8 +47,8 @@ type hub struct {
 }
 
 func open(o Options) (*hub, error) {
-	if o.Backend == "" {
-		return nil, errors.New("connect: no backend named")
+	if o.Target.Backend == "" {
+		return nil, errors.New("connect: no target named")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -56,7 +57,7 @@ func open(o Options) (*hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &hub{options: o, files: dirs.Hub(o.Backend)}, nil
+	return &hub{options: o, files: dirs.Hub(o.Target.Key())}, nil
 }
 
 // command is what starts the hub.
@@ -68,7 +69,7 @@ func (h *hub) command() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]string{program}, HubArgs(h.options.Backend)...), nil
+	return append([]string{program}, HubArgs(h.options.Target)...), nil
 }
 
 // findProgram finds one of our programs: beside this one, which may have been started through a link, or on PATH.

@@ -2,39 +2,25 @@ package gcctl
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"sync"
-
-	"github.com/spf13/cobra"
 
 	"github.com/gascity/agentd/agentd/wire/mux"
 	"github.com/gascity/agentd/client/hub"
+	"github.com/gascity/agentd/client/target"
 )
-
-// defaultBackend and backendNames are where sessions can run.
-const defaultBackend = "local"
-
-var backendNames = []string{defaultBackend}
 
 // app is what the commands share.
 type app struct {
 	streams Streams
 	getenv  func(string) string
 	argv    []string
-	backend string
+	place   placeFlags
+	target  target.Target
 	link    hubLink // nil until it is needed
 
 	mu         sync.Mutex
 	own        *hub.Hub // the hub within this process, nil until it is needed
 	endBackend func()
-}
-
-func (a *app) checkBackend(cmd *cobra.Command) error {
-	if slices.Contains(backendNames, a.backend) {
-		return nil
-	}
-	return usage(cmd, "unknown backend %q: there is %s", a.backend, strings.Join(backendNames, ", "))
 }
 
 // hub gives the way to the hub, which is started when none answers.

@@ -68,7 +68,7 @@ func (o *attachOptions) run(ctx context.Context, name string) error {
 	if parent, guarded := terminal.Guarded(); guarded {
 		return o.attach(ctx, name, in, out, parent)
 	}
-	args := []string{firstOr(o.app.argv, "gcctl"), "attach", "--backend", o.app.backend}
+	args := append([]string{firstOr(o.app.argv, "gcctl"), "attach"}, o.app.target.Flags()...)
 	if o.readOnly {
 		args = append(args, "--read-only")
 	}

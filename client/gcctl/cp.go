@@ -93,8 +93,8 @@ func (a *app) copy(ctx context.Context, cmd *cobra.Command, src, dst place) erro
 	}
 }
 
-// target says where in dst's session a copy of src goes.
-func (a *app) target(ctx context.Context, src, dst place) (string, error) {
+// destination says where in dst's session a copy of src goes.
+func (a *app) destination(ctx context.Context, src, dst place) (string, error) {
 	at := strings.TrimSuffix(dst.path, "/")
 	if dst.into() {
 		return path.Join(at, src.base()), nil

@@ -21,7 +21,7 @@ func (a *app) copyIn(ctx context.Context, src, dst place) error {
 	if err != nil {
 		return missingFile(src.path, err)
 	}
-	at, err := a.target(ctx, src, dst)
+	at, err := a.destination(ctx, src, dst)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (a *app) copyStdin(ctx context.Context, cmd *cobra.Command, dst place) erro
 
 // copyAcross copies from one session into another.
 func (a *app) copyAcross(ctx context.Context, src, dst place) error {
-	at, err := a.target(ctx, src, dst)
+	at, err := a.destination(ctx, src, dst)
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,6 @@ package gcctl
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,10 +26,10 @@ func newExecSession(a *app) *cobra.Command {
 }
 
 func (a *app) execSession(ctx context.Context, backend string, argv []string) error {
-	if !slices.Contains(backendNames, backend) {
-		return fmt.Errorf("unknown backend %q: there is %s", backend, strings.Join(backendNames, ", "))
+	var err error
+	if a.target, err = a.targetOf(backend); err != nil {
+		return err
 	}
-	a.backend = backend
 	connect := func(ctx context.Context) (*mux.Conn, error) {
 		h, err := a.ownHub()
 		if err != nil {

@@ -44,7 +44,7 @@ func (o *hubLogsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	name := dirs.Hub(o.app.backend).Log
+	name := dirs.Hub(o.app.target.Key()).Log
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) && !o.follow {
 		return fmt.Errorf("no hub has run yet: there is no log at %q", name)

@@ -35,6 +35,6 @@ func (a *app) hubRun(ctx context.Context, p hub.Process) error {
 		return err
 	}
 	defer backend.Close()
-	p.Backend, p.Token, p.Files = backend, mint, dirs.Hub(a.backend)
+	p.Backend, p.Token, p.Files = backend, mint, dirs.Hub(a.target.Key())
 	return hub.Run(ctx, p)
 }

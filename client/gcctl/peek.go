@@ -30,7 +30,7 @@ which have scrolled out of it. Empty lines at the end are left out.
 With --follow the screen is shown on this terminal and kept up to date until
 Ctrl-C; nothing is attached, and the window keeps its size.`,
 		Example: `  gcctl peek demo
-  gcctl peek demo -n 100
+  gcctl peek demo -l 100
   gcctl peek demo -f`,
 		Args:              sessionArgs(0, 0, ""),
 		ValidArgsFunction: a.completeSessions(1, true),
@@ -49,7 +49,7 @@ Ctrl-C; nothing is attached, and the window keeps its size.`,
 			return o.run(cmd.Context(), args[0])
 		},
 	}
-	cmd.Flags().IntVarP(&o.lines, "lines", "n", 0, "`N` lines above the screen")
+	cmd.Flags().IntVarP(&o.lines, "lines", "l", 0, "`N` lines above the screen")
 	cmd.Flags().BoolVar(&o.all, "all", false, "all lines above the screen")
 	cmd.Flags().BoolVarP(&o.follow, "follow", "f", false, "keep it up to date until Ctrl-C")
 	freeFlags(cmd, "lines")

@@ -32,12 +32,12 @@ func (a *app) newLink() hubLink {
 	if a.hubless() {
 		return &inProcess{app: a}
 	}
-	return connect.New(connect.Options{Backend: a.backend})
+	return connect.New(connect.Options{Target: a.target})
 }
 
 // runningHub makes a way to the hub's process, whatever GC_HUB says. When there is none its calls fail with connect.ErrNoHub.
 func (a *app) runningHub() hubLink {
-	return connect.New(connect.Options{Backend: a.backend, NoStart: true})
+	return connect.New(connect.Options{Target: a.target, NoStart: true})
 }
 
 // lookLink makes a way to the hub for completion, which starts nothing.
@@ -57,7 +57,7 @@ func (a *app) dial(ctx context.Context) (*mux.Conn, error) {
 		}
 		return h.Connect(ctx)
 	}
-	return connect.Hub(ctx, connect.Options{Backend: a.backend})
+	return connect.Hub(ctx, connect.Options{Target: a.target})
 }
 
 // ownHub gives the hub that runs within this process.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -33,7 +32,8 @@ func Run(ctx context.Context, streams Streams, args []string) error {
 	return root.ExecuteContext(ctx)
 }
 
-const rootLong = `gcctl lists, watches and drives agents that run in sessions on this machine.
+const rootLong = `gcctl lists, watches and drives agents that run in sessions, on this machine or in
+the pods of a Kubernetes namespace.
 
 A session is one agent in a tmux window of its own. It lives on when you leave
 it, when gcctl ends, and when the hub, the process of yours that keeps the
@@ -58,7 +58,7 @@ func newRoot(a *app) *cobra.Command {
 		// The distance in letters up to which a mistyped command is recognised.
 		SuggestionsMinimumDistance: 2,
 	}
-	if strings.HasPrefix(filepath.Base(firstOr(a.argv, "gcctl")), "kubectl-") {
+	if a.isPlugin() {
 		root.Annotations[cobra.CommandDisplayNameAnnotation] = "kubectl gc"
 	}
 	root.SetIn(a.streams.In)
@@ -67,9 +67,8 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate("gcctl {{.Version}}\n")
 	root.SetUsageTemplate(usageTemplate(root.UsageTemplate()))
-	root.PersistentFlags().StringVar(&a.backend, "backend", defaultBackend, "where sessions run: "+strings.Join(backendNames, "|"))
-	_ = root.RegisterFlagCompletionFunc("backend", cobra.FixedCompletions(backendNames, cobra.ShellCompDirectiveNoFileComp))
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.checkBackend(cmd) }
+	a.place.register(root)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return a.chooseTarget(cmd) }
 	root.AddGroup(&cobra.Group{ID: "sessions", Title: "Sessions:"}, &cobra.Group{ID: "looking", Title: "Looking:"},
 		&cobra.Group{ID: "typing", Title: "Typing:"}, &cobra.Group{ID: "other", Title: "Other:"})
 	add(root, "sessions", newList(a), newStart(a), newStop(a), newMeta(a), newCopy(a))

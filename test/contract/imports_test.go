@@ -12,7 +12,7 @@ func TestTheFrontLinksLittle(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
 		"github.com/gascity/agentd/agentd/wire", "github.com/gascity/agentd/client/connect", "github.com/gascity/agentd/client/front",
-		"github.com/gascity/agentd/client/hub/pack", "github.com/gascity/agentd/client/lockfile", "github.com/gascity/agentd/client/paths",
+		"github.com/gascity/agentd/client/hub/pack", "github.com/gascity/agentd/client/lockfile", "github.com/gascity/agentd/client/paths", "github.com/gascity/agentd/client/target", "golang.org/x/net",
 		"github.com/gascity/agentd/cmd/gc-session-local", "github.com/gorilla/websocket", "golang.org/x/sys/unix",
 	}
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "github.com/gascity/agentd/cmd/gc-session-local").Output()
