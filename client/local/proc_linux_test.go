@@ -56,7 +56,7 @@ func TestTheProcessesOfASessionAreFoundByDescentAndByMark(t *testing.T) {
 	p := tree(t, 3, `echo root $$; sh -c 'echo child $$; sh -c "echo grandchild \$\$; cat <&3; :"; :' & wait`)
 	q := tree(t, 1, `echo marked $$; cat <&3; :`, "TMUX="+tmuxSocket(run)+",1,0")
 	r := tree(t, 1, `echo other $$; cat <&3; :`, "TMUX="+tmuxSocket(run+"2")+",1,0", "XTMUX="+tmuxSocket(run)+",1,0")
-	s := tree(t, 1, `echo agentd $$; exec sh -c 'cat <&3; :' agentd init --run-dir `+run+` --state-dir /x`)
+	s := tree(t, 1, `exec sh -c 'echo agentd $$; cat <&3; :' agentd init --run-dir `+run+` --state-dir /x`)
 	got := found(t, run, p["root"])
 	for name, pid := range map[string]int{"root": p["root"], "child": p["child"], "grandchild": p["grandchild"], "marked": q["marked"], "agentd": s["agentd"]} {
 		if !slices.Contains(got, pid) {
