@@ -63,11 +63,11 @@ func parseKey(text []byte) (ed25519.PrivateKey, bool) {
 }
 
 func writeKey(name string, key ed25519.PrivateKey) error {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	text, err := Key{key}.PrivatePEM()
 	if err != nil {
-		return fmt.Errorf("encode the signing key: %w", err)
+		return err
 	}
-	return replace(name, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return replace(name, text)
 }
 
 func readPublic(name string) ([]ed25519.PublicKey, error) {
@@ -92,17 +92,25 @@ func readPublic(name string) ([]ed25519.PublicKey, error) {
 }
 
 func writePublic(name string, keys ...ed25519.PublicKey) error {
+	text, err := publicPEM(keys...)
+	if err != nil {
+		return err
+	}
+	return replace(name, text)
+}
+
+func publicPEM(keys ...ed25519.PublicKey) ([]byte, error) {
 	var text bytes.Buffer
 	for _, key := range keys {
 		der, err := x509.MarshalPKIXPublicKey(key)
 		if err != nil {
-			return fmt.Errorf("encode a public key: %w", err)
+			return nil, fmt.Errorf("encode a public key: %w", err)
 		}
 		if err := pem.Encode(&text, &pem.Block{Type: "PUBLIC KEY", Bytes: der}); err != nil {
-			return fmt.Errorf("encode a public key: %w", err)
+			return nil, fmt.Errorf("encode a public key: %w", err)
 		}
 	}
-	return replace(name, text.Bytes())
+	return text.Bytes(), nil
 }
 
 // replace puts text in the place of the file as a whole, 0600: no reader sees half of it, nor does a crash leave half.

@@ -46,15 +46,19 @@ func (s *Signer) PublicKeys() string { return filepath.Join(s.dir, "public.pem")
 
 // Mint makes a token for one upgrade request to the session with that audience. It lives wire.TokenLife.
 func (s *Signer) Mint(audience string, role wire.Role) (string, error) {
+	key, err := s.current()
+	if err != nil {
+		return "", err
+	}
+	return mint(key, audience, role)
+}
+
+func mint(key ed25519.PrivateKey, audience string, role wire.Role) (string, error) {
 	if audience == "" {
 		return "", fmt.Errorf("mint a token: no audience")
 	}
 	if role != wire.RoleViewer && role != wire.RoleOperator {
 		return "", fmt.Errorf("mint a token: unknown role %q", role)
-	}
-	key, err := s.current()
-	if err != nil {
-		return "", err
 	}
 	now := time.Now()
 	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims{
