@@ -149,6 +149,11 @@ func open(c Config) (p *parts, err error) {
 			p.close()
 		}
 	}()
+	for _, dir := range []string{c.RunDir, c.StateDir} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return p, fmt.Errorf("make agentd's folder: %w", err)
+		}
+	}
 	if p.verifier, err = auth.New(auth.Config{Audience: c.Audience, PublicKeys: c.PublicKeys, Dir: c.RunDir, Logger: c.Log}); err != nil {
 		return p, err
 	}
