@@ -111,8 +111,11 @@ type Endpoint interface {
 	Revive(ctx context.Context) error
 	// Launched notes that the session was started completely.
 	Launched(ctx context.Context) error
-	// Remove ends what lives of the session, by force, and deletes all that there is of it. It is idempotent, and does nothing to a later instance.
-	Remove(ctx context.Context) error
+	// Remove ends what lives of the session, by force, and deletes all that there is of it. dead says that agentd has told of its end, so that nothing
+	// is there to be ended. It is idempotent, and does nothing to a later instance.
+	Remove(ctx context.Context, dead bool) error
+	// Terminating says that the session was told to end, by whomever, whether its agentd can be asked or not. It is cheap.
+	Terminating() bool
 	// Meta gives the metadata that an ended session left.
 	Meta(ctx context.Context) (map[string]string, error)
 	// ChangeMeta changes the metadata that an ended session left. A session that is gone is wire.CodeNoSession.

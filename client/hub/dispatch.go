@@ -83,7 +83,7 @@ func (h *Hub) sessionOp(op wire.Op) sessionHandler {
 	case wire.OpMetaRemove:
 		return metaRemove
 	case wire.OpProcessAlive:
-		return askAgain
+		return processAlive
 	case wire.OpClear:
 		return written(askAgain)
 	case wire.OpKeys, wire.OpInterrupt:
@@ -120,6 +120,14 @@ func attachedOf(ctx context.Context, _ *mux.Exchange, s *session) (any, error) {
 		return nil, err
 	}
 	return wire.AttachedReply{Attached: status.Attached > 0}, nil
+}
+
+// processAlive answers OpProcessAlive. What was told to end counts as dead, though its agentd may not say so any more.
+func processAlive(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
+	if s.ep.Terminating() {
+		return wire.ProcessAliveReply{}, nil
+	}
+	return askAgain(ctx, x, s)
 }
 
 // watch answers OpWatch from what is pushed to the hub, so that any number of watchers costs the session one. It rides out a lost link.

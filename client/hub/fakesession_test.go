@@ -34,26 +34,28 @@ type fakeSession struct {
 	// handlers answer before the ways of the fake do.
 	handlers map[wire.Op]mux.Handler
 
-	mu        sync.Mutex
-	condition Condition
-	exit      *wire.Exit
-	left      map[string]string
-	log       string
-	why       string
-	revived   int
-	removed   int
-	launched  int
-	refuses   error // what a dial gives
-	revives   error // what Revive gives
-	status    wire.Status
-	text      string
-	changed   chan struct{}
-	asked     []mux.Request
-	conns     map[*mux.Conn]struct{}
-	meta      map[string]string // what a watch tells; nil: nothing
-	mirrors   error             // what Mirror gives
-	doom      chan error        // what Doomed gives
-	silence   chan struct{}     // not nil: nothing of what agentd sends arrives, until it is closed
+	mu          sync.Mutex
+	condition   Condition
+	exit        *wire.Exit
+	left        map[string]string
+	log         string
+	why         string
+	revived     int
+	removed     int
+	dead        bool // what Remove was told last
+	terminating bool
+	launched    int
+	refuses     error // what a dial gives
+	revives     error // what Revive gives
+	status      wire.Status
+	text        string
+	changed     chan struct{}
+	asked       []mux.Request
+	conns       map[*mux.Conn]struct{}
+	meta        map[string]string // what a watch tells; nil: nothing
+	mirrors     error             // what Mirror gives
+	doom        chan error        // what Doomed gives
+	silence     chan struct{}     // not nil: nothing of what agentd sends arrives, until it is closed
 }
 
 var instances struct {
@@ -312,9 +314,16 @@ func (s *fakeSession) Launched(context.Context) error {
 	return nil
 }
 
-func (s *fakeSession) Remove(context.Context) error {
+func (s *fakeSession) Terminating() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.terminating
+}
+
+func (s *fakeSession) Remove(_ context.Context, dead bool) error {
 	s.mu.Lock()
 	s.removed++
+	s.dead = dead
 	s.condition, s.refuses = Gone, fmt.Errorf("removed")
 	s.mu.Unlock()
 	s.drop(wire.CloseExited)

@@ -81,7 +81,7 @@ func (s *session) conclude(ctx context.Context, c Condition) bool {
 	case HalfMade:
 		ctx, cancel := context.WithTimeout(ctx, removeTime)
 		defer cancel()
-		if err := s.ep.Remove(ctx); err != nil {
+		if err := s.ep.Remove(ctx, false); err != nil {
 			s.hub.log.Warn("an interrupted start was not cleaned up", "session", s.name, "error", err)
 			return false
 		}

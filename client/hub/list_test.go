@@ -75,7 +75,7 @@ func TestAListSeesWhatCameAndWentWithoutThisHub(t *testing.T) {
 	if err := w.ask(wire.OpList, "", nil, &list); err != nil || len(list.Sessions) != 1 {
 		t.Fatalf("%+v, %v", list, err)
 	}
-	if err := s.Remove(t.Context()); err != nil {
+	if err := s.Remove(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	// Its link ends by itself; until that is seen it is listed as what it was, or as ended.

@@ -85,7 +85,10 @@ func Run(ctx context.Context, p Process) (err error) {
 	h := New(p.Backend, Options{Token: p.Token, Logger: log, Idle: p.Idle, Socket: p.Files.Socket, Log: p.Files.Log})
 	defer h.Close()
 	log.Info("hub starts", "version", wire.BuildVersion(), "backend", p.Backend.Name(), "socket", p.Files.Socket)
-	if err := h.Adopt(ctx); err != nil {
+	switch err := h.Adopt(ctx); {
+	case wire.CodeOf(err) == wire.CodeUnavailable:
+		log.Warn("sessions are not known yet", "error", err) // whoever asks for them is told, until they are
+	case err != nil:
 		return fmt.Errorf("find sessions: %w", err)
 	}
 	if err := h.Serve(ctx, ownPeers{l, log}); err != nil {

@@ -83,10 +83,13 @@ func (s *session) proven() bool {
 	return s.conn != nil && s.seen && s.conn.Err() == nil && time.Since(s.conn.Heard()) < s.hub.options.Ping+s.hub.options.Ping/5
 }
 
+// seenAlive says that something was told of the session, ever. The caller holds mu.
+func (s *session) seenAlive() bool { return s.status.State != "" }
+
 // snapshot gives the status as last told. The caller holds mu.
 func (s *session) snapshot() wire.Status {
 	status := s.status
-	status.Stopping = status.Stopping || s.stopping
+	status.Stopping = status.Stopping || s.stopping || s.ep.Terminating()
 	return status
 }
 
@@ -101,7 +104,7 @@ func (s *session) settle(ctx context.Context) (wire.Status, error) {
 			s.mu.Unlock()
 			return wire.Status{}, noSession(s.name)
 		}
-		if s.over || s.foreign || s.proven() {
+		if s.over || s.foreign || s.proven() || s.seenAlive() && s.ep.Terminating() {
 			defer s.mu.Unlock()
 			return s.snapshot(), nil
 		}
@@ -143,7 +146,7 @@ func (s *session) ask(ctx context.Context, conn *mux.Conn) (wire.Status, error) 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	reply.Stopping = reply.Stopping || s.stopping
+	reply.Stopping = reply.Stopping || s.stopping || s.ep.Terminating()
 	return reply.Status, nil
 }
 

@@ -162,7 +162,7 @@ func (f *starting) clearWay(ctx context.Context) (*wire.Status, error) {
 			return nil, wire.Errorf(wire.CodeExists, "session %q already exists", f.name)
 		default:
 			f.hub.log.Info("replacing what is left of a session", "session", f.name, "state", status.State, "condition", condition)
-			if err := f.hub.discard(ctx, s); err != nil {
+			if err := f.hub.discard(ctx, s, false); err != nil {
 				return nil, fmt.Errorf("remove what is left of session %q: %w", f.name, err)
 			}
 		}

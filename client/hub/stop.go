@@ -43,10 +43,11 @@ func (h *Hub) stop(ctx context.Context, name string, q wire.Stop) error {
 		return nil
 	}
 	s.update(func() { s.stopping = true })
-	if err := s.askToStop(ctx, q); err != nil {
+	err = s.askToStop(ctx, q)
+	if err != nil {
 		h.log.Warn("agentd did not stop its session; ending it by force", "session", name, "error", err)
 	}
-	if err := h.discard(ctx, s); err != nil {
+	if err := h.discard(ctx, s, err == nil); err != nil {
 		s.update(func() { s.stopping = false })
 		return err
 	}
@@ -73,12 +74,12 @@ func (s *session) askToStop(ctx context.Context, q wire.Stop) error {
 	return conn.Call(ctx, mux.Request{Op: wire.OpStop, Body: q}, nil)
 }
 
-// discard removes what there is of a session, by force where it lives.
-func (h *Hub) discard(ctx context.Context, s *session) error {
+// discard removes what there is of a session, by force where it lives. dead says that agentd has told of its end.
+func (h *Hub) discard(ctx context.Context, s *session, dead bool) error {
 	s.close()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
 	defer cancel()
-	if err := s.ep.Remove(ctx); err != nil {
+	if err := s.ep.Remove(ctx, dead); err != nil {
 		h.forget(s) // whoever asks next looks at what there is
 		return err
 	}
@@ -89,7 +90,7 @@ func (h *Hub) discard(ctx context.Context, s *session) error {
 
 // undo removes what a failed start has made.
 func (h *Hub) undo(s *session) {
-	if err := h.discard(context.Background(), s); err != nil {
+	if err := h.discard(context.Background(), s, false); err != nil {
 		h.log.Error("a failed start was not cleaned up", "session", s.name, "error", err)
 	}
 }

@@ -53,6 +53,9 @@ func (e *endpoint) Doomed(ctx context.Context) error {
 	return nil
 }
 
+// Terminating is false: agentd itself tells when it was told to end.
+func (e *endpoint) Terminating() bool { return false }
+
 // answers reports whether someone listens on a socket. Errors other than "nobody does" count as yes, as they say nothing.
 func answers(socket string) bool {
 	conn, err := net.Dial("unix", socket)
@@ -200,7 +203,7 @@ func (e *endpoint) Revive(ctx context.Context) error {
 }
 
 // Remove ends the session's processes and deletes its folders.
-func (e *endpoint) Remove(ctx context.Context) error {
+func (e *endpoint) Remove(ctx context.Context, _ bool) error {
 	lock := e.takeLock()
 	if lock == nil {
 		wait, cancel := context.WithTimeout(ctx, lockTime)

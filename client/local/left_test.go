@@ -77,7 +77,7 @@ func TestMetadataIsChangedOnceItsAgentdHasLeftAndOneAtATime(t *testing.T) {
 	if got, err := e.Meta(t.Context()); err != nil || len(got) != 20 {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if err := e.Remove(t.Context()); err != nil {
+	if err := e.Remove(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.ChangeMeta(t.Context(), func(map[string]string) { t.Error("changed") }); wire.CodeOf(err) != wire.CodeNoSession {

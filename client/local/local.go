@@ -188,7 +188,7 @@ func (b *Backend) Create(ctx context.Context, spec hub.Spec) (hub.Endpoint, erro
 	}
 	e.lock = lock // from here on Remove gives it up
 	if err := e.spawn(program, agentdEnv(spec.BaseEnv)); err != nil {
-		return nil, errors.Join(err, e.Remove(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, e.Remove(context.WithoutCancel(ctx), false))
 	}
 	return e, nil
 }

@@ -146,7 +146,7 @@ func TestWhatBecameOfASessionIsSeenFromOutside(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.inspect(e, hub.Ended)
-		if err := e.Remove(t.Context()); err != nil {
+		if err := e.Remove(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 		if !isAlive(other.Process.Pid, startOf(other.Process.Pid)) {
@@ -162,7 +162,7 @@ func TestWhatBecameOfASessionIsSeenFromOutside(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if err := first.Remove(t.Context()); err != nil {
+			if err := first.Remove(t.Context(), false); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -170,7 +170,7 @@ func TestWhatBecameOfASessionIsSeenFromOutside(t *testing.T) {
 		second := w.launched("s")
 		for _, old := range []hub.Endpoint{first, found} {
 			w.inspect(old, hub.Gone)
-			if err := old.Remove(t.Context()); err != nil {
+			if err := old.Remove(t.Context(), false); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -199,7 +199,7 @@ func TestRemoveLeavesNeitherFoldersNorProcesses(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- stray.Wait() }()
-	if err := e.Remove(t.Context()); err != nil {
+	if err := e.Remove(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	<-ended
@@ -264,7 +264,7 @@ func TestNoAgentdStaysAsAZombie(t *testing.T) {
 	for range 5 {
 		e := w.launched("s")
 		pid := e.Record().PID
-		if err := e.Remove(t.Context()); err != nil {
+		if err := e.Remove(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 		for deadline := time.Now().Add(10 * time.Second); syscall.Kill(pid, 0) == nil; {

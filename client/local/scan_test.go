@@ -42,7 +42,7 @@ func TestAScanIsCheapAndMissesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := ep.Remove(t.Context()); err != nil {
+	if err := ep.Remove(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := scanned(), []string{"a", "c"}; !slices.Equal(got, want) {
@@ -103,7 +103,7 @@ func TestADamagedRecordHidesNoOtherSession(t *testing.T) {
 	}
 	w.inspect(found, hub.HalfMade)
 	pid := broken.Record().PID
-	if err := found.Remove(t.Context()); err != nil {
+	if err := found.Remove(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	if exists(broken.state) || exists(broken.run) || isAlive(pid, startOf(pid)) {

@@ -58,7 +58,7 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 		for _, ep := range all {
-			if err := ep.Remove(context.Background()); err != nil {
+			if err := ep.Remove(context.Background(), false); err != nil {
 				t.Error(err)
 			}
 		}
