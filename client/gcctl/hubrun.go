@@ -30,11 +30,11 @@ func (a *app) hubRun(ctx context.Context, p hub.Process) error {
 	if err != nil {
 		return err
 	}
-	backend, mint, err := a.openBackend()
+	b, err := a.openBackend()
 	if err != nil {
 		return err
 	}
-	defer backend.Close()
-	p.Backend, p.Token, p.Files = backend, mint, dirs.Hub(a.target.Key())
+	defer b.end()
+	p.Backend, p.Token, p.Files = b, b.mint, dirs.Hub(a.target.Key())
 	return hub.Run(ctx, p)
 }

@@ -9,8 +9,10 @@ import (
 	"github.com/gascity/agentd/agentd/wire/mux"
 	"github.com/gascity/agentd/client/connect"
 	"github.com/gascity/agentd/client/hub"
+	"github.com/gascity/agentd/client/kube"
 	"github.com/gascity/agentd/client/local"
 	"github.com/gascity/agentd/client/paths"
+	"github.com/gascity/agentd/client/target"
 	"github.com/gascity/agentd/client/token"
 )
 
@@ -67,30 +69,46 @@ func (a *app) ownHub() (*hub.Hub, error) {
 	if a.own != nil {
 		return a.own, nil
 	}
-	backend, mint, err := a.openBackend()
+	b, err := a.openBackend()
 	if err != nil {
 		return nil, err
 	}
-	a.own = hub.New(backend, hub.Options{Token: mint})
-	a.endBackend = backend.Close
+	a.own = hub.New(b, hub.Options{Token: b.mint})
+	a.endBackend = b.end
 	return a.own, nil
 }
 
-// openBackend makes the backend that --backend names, and what mints tokens for its sessions.
-func (a *app) openBackend() (*local.Backend, func(audience string) (string, error), error) {
+// backend is a hub's backend and what its sessions need.
+type backend struct {
+	hub.Backend
+	// mint makes a token for the session with that audience.
+	mint func(audience string) (string, error)
+	// end lets go of what the backend holds in this process.
+	end func()
+}
+
+// openBackend makes the backend of the target.
+func (a *app) openBackend() (*backend, error) {
+	if a.target.Backend == target.Kube {
+		b, err := kube.New(kube.Config{Target: a.target})
+		if err != nil {
+			return nil, err
+		}
+		return &backend{b, b.Token, b.Close}, nil
+	}
 	dirs, err := paths.Open()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	signer, err := token.Open(dirs.Keys())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	backend, err := local.New(local.Config{Dirs: dirs, PublicKeys: signer.PublicKeys()})
+	b, err := local.New(local.Config{Dirs: dirs, PublicKeys: signer.PublicKeys()})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return backend, func(audience string) (string, error) { return signer.Mint(audience, wire.RoleOperator) }, nil
+	return &backend{b, func(audience string) (string, error) { return signer.Mint(audience, wire.RoleOperator) }, b.Close}, nil
 }
 
 // inProcess is the way to the hub within this process.

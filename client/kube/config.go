@@ -1,0 +1,123 @@
+package kube
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // credentials of clouds
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/homedir"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/client/target"
+)
+
+// kubeconfigs are the files that a target's cluster is described in.
+func kubeconfigs(t target.Target) []string {
+	if list := filepath.SplitList(t.Kubeconfig); len(list) > 0 {
+		return list
+	}
+	return []string{filepath.Join(homedir.HomeDir(), clientcmd.RecommendedHomeDir, clientcmd.RecommendedFileName)}
+}
+
+// restConfig says how to reach a target's API server, by the rules of kubectl: the files' current context or the one named; in a pod without such files its
+// service account.
+func restConfig(t target.Target) (*rest.Config, error) {
+	rules := &clientcmd.ClientConfigLoadingRules{Precedence: kubeconfigs(t), WarnIfAllMissing: false}
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: t.Context})
+	config, err := loader.ClientConfig()
+	if err != nil {
+		return nil, configError(t, loader, err)
+	}
+	if config.Host == "" {
+		return nil, noCluster(t)
+	}
+	config.UserAgent = "agentd/" + wire.BuildVersion()
+	config.QPS = -1 // the server's priority and fairness limits clients; the client's own limit would make 100 sessions wait for each other
+	config.WarningHandlerWithContext = rest.NoWarnings{}
+	return config, nil
+}
+
+func configError(t target.Target, loader clientcmd.ClientConfig, err error) error {
+	raw, rawErr := loader.RawConfig()
+	switch {
+	case rawErr != nil:
+		return wire.Errorf(wire.CodeFailed, "kubeconfig: %v", rawErr)
+	case clientcmd.IsEmptyConfig(err) || errors.Is(err, clientcmd.ErrEmptyCluster):
+		return noCluster(t)
+	}
+	if _, known := raw.Contexts[t.Context]; t.Context != "" && !known {
+		var names []string
+		for name := range raw.Contexts {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		return wire.Errorf(wire.CodeFailed, "no context %q in the kubeconfig: there is %s", t.Context, strings.Join(names, ", "))
+	}
+	return wire.Errorf(wire.CodeFailed, "kubeconfig: %v", err)
+}
+
+func noCluster(t target.Target) error {
+	return wire.Errorf(wire.CodeFailed, "no cluster is configured in %s: set KUBECONFIG or give --kubeconfig", strings.Join(kubeconfigs(t), ", "))
+}
+
+// place notices when the kubeconfig comes to mean something else.
+type place struct {
+	target target.Target
+
+	mu    sync.Mutex
+	files string // what the files looked like when they were read last
+	means string // what they meant first
+	moved bool
+}
+
+func newPlace(t target.Target, config *rest.Config) *place {
+	return &place{target: t, files: look(t), means: meaning(config)}
+}
+
+// stale looks at the files' times and sizes, and reads them when those have changed.
+func (p *place) stale() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	files := look(p.target)
+	if p.moved || files == p.files {
+		return p.moved
+	}
+	config, err := restConfig(p.target)
+	if err != nil {
+		return false // half-written, perhaps; what is known still serves
+	}
+	p.files, p.moved = files, meaning(config) != p.means
+	return p.moved
+}
+
+func look(t target.Target) string {
+	var text strings.Builder
+	for _, name := range kubeconfigs(t) {
+		if info, err := os.Stat(name); err == nil {
+			fmt.Fprintln(&text, name, info.Size(), info.ModTime().Format(time.RFC3339Nano))
+		}
+	}
+	return text.String()
+}
+
+// meaning digests what leads to the server and says who asks.
+func meaning(c *rest.Config) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q %q %q %q %q %+v %+v", c.Host, c.APIPath, c.BearerToken, c.BearerTokenFile, c.Username, c.Password, c.ServerName, c.TLSClientConfig, c.Impersonate)
+	if c.ExecProvider != nil {
+		fmt.Fprintf(h, "%q %q %+v", c.ExecProvider.Command, c.ExecProvider.Args, c.ExecProvider.Env)
+	}
+	if c.AuthProvider != nil {
+		fmt.Fprintf(h, "%q", c.AuthProvider.Name)
+	}
+	return string(h.Sum(nil))
+}

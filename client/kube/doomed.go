@@ -1,0 +1,173 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gascity/agentd/agentd/wire"
+)
+
+const (
+	// roomTime is how long a pod may find no node: a moment ago another pod may have left, and the scheduler looks again after each change.
+	roomTime = 5 * time.Second
+	// retryTime is how long a fault may last that Kubernetes tries to get over by itself, and often does.
+	retryTime = 8 * time.Second
+)
+
+// Doomed waits until the pod turns out never to come up, or to have gone.
+func (e *endpoint) Doomed(ctx context.Context) error {
+	var troubled time.Time // since when there is the trouble of last time
+	var last string
+	for {
+		pod, changed := e.watched()
+		if pod == nil {
+			now, err := e.current(ctx)
+			if err == nil && now == nil {
+				return wire.Errorf(wire.CodeFailed, "pod %q was deleted by someone else", e.name)
+			}
+			pod = now
+		}
+		var again <-chan time.Time
+		if pod != nil {
+			t := diagnose(pod)
+			if t.what != last {
+				last, troubled = t.what, time.Now()
+			}
+			switch left := t.patience - time.Since(troubled); {
+			case t.what == "":
+			case left <= 0:
+				if t.room && e.nodesToCome(ctx) {
+					break // the cluster makes room
+				}
+				return e.verdict(ctx, pod, t)
+			default:
+				timer := time.NewTimer(left)
+				defer timer.Stop()
+				again = timer.C
+			}
+		} else {
+			timer := time.NewTimer(time.Second) // the API server did not answer
+			defer timer.Stop()
+			again = timer.C
+		}
+		select {
+		case <-changed:
+		case <-again:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// trouble is what keeps a pod from coming up.
+type trouble struct {
+	what     string        // in words; empty when there is none
+	patience time.Duration // how long it may last
+	code     wire.Code
+	room     bool // there is no room for the pod in the cluster
+}
+
+// diagnose says what keeps a pod from running its agentd, or has ended it.
+func diagnose(pod *corev1.Pod) trouble {
+	if pod.DeletionTimestamp != nil {
+		return trouble{what: "it was told to end by someone else", code: wire.CodeFailed}
+	}
+	if pod.Status.Reason == "Evicted" {
+		return trouble{what: "it was evicted: " + pod.Status.Message, code: wire.CodeUnavailable}
+	}
+	for _, status := range pod.Status.InitContainerStatuses {
+		if t := containerTrouble(&status); t.what != "" && (status.State.Terminated == nil || status.State.Terminated.ExitCode != 0) {
+			return t
+		}
+	}
+	if agent := agentStatus(pod); agent != nil {
+		if t := containerTrouble(agent); t.what != "" {
+			return t
+		}
+	}
+	if pod.Status.Phase == corev1.PodFailed {
+		return trouble{what: strings.TrimSpace("it failed: " + pod.Status.Reason + " " + pod.Status.Message), code: wire.CodeFailed}
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
+			return trouble{what: "no node takes it: " + c.Message, patience: roomTime, code: wire.CodeUnavailable, room: true}
+		}
+	}
+	return trouble{}
+}
+
+// containerTrouble says what is wrong with a container.
+func containerTrouble(status *corev1.ContainerStatus) trouble {
+	if t := status.State.Terminated; t != nil {
+		return terminationTrouble(t)
+	}
+	w := status.State.Waiting
+	if w == nil {
+		return trouble{}
+	}
+	what := fmt.Sprintf("image %q: %s: %s", status.Image, w.Reason, w.Message)
+	switch w.Reason {
+	case "ErrImagePull", "ImagePullBackOff":
+		// A registry that is down for a moment looks the same, except for the words.
+		t := trouble{what: "image " + quoted(status.Image) + " can't be pulled", patience: retryTime, code: wire.CodeFailed}
+		if notThere(w.Message) {
+			t.patience = 0
+		}
+		return t
+	case "ErrImageNeverPull", "InvalidImageName", "ImageInspectError":
+		return trouble{what: what, code: wire.CodeFailed}
+	case "CreateContainerConfigError":
+		return trouble{what: what, patience: retryTime, code: wire.CodeFailed}
+	case "CreateContainerError", "RunContainerError":
+		if strings.Contains(w.Message, "executable file not found") || strings.Contains(w.Message, "no such file or directory") {
+			return noAgentd(status.Image)
+		}
+		return trouble{what: what, patience: retryTime, code: wire.CodeFailed}
+	case "CrashLoopBackOff":
+		return trouble{what: what, code: wire.CodeFailed}
+	}
+	return trouble{}
+}
+
+func quoted(image string) string { return fmt.Sprintf("%q", image) }
+
+// notThere recognises what registries, and the runtime, say of an image that no trying again brings.
+func notThere(message string) bool {
+	for _, words := range []string{"not found", "does not exist", "repository does not exist", "unauthorized", "access denied", "pull access denied", "403 Forbidden", "no such host", "NotFound"} {
+		if strings.Contains(message, words) {
+			return true
+		}
+	}
+	return false
+}
+
+func noAgentd(image string) trouble {
+	return trouble{
+		what: fmt.Sprintf("image %q has no agentd: set GC_K8S_AGENTD_IMAGE to the image that brings it, or build the image with it", image),
+		code: wire.CodeFailed,
+	}
+}
+
+func terminationTrouble(t *corev1.ContainerStateTerminated) trouble {
+	switch {
+	case t.Reason == "OOMKilled":
+		return trouble{what: "it ran out of memory (OOMKilled): raise GC_K8S_MEM_LIMIT", code: wire.CodeFailed}
+	case (t.Reason == "StartError" || t.Reason == "ContainerCannotRun") && strings.Contains(t.Message, "executable file not found"),
+		(t.Reason == "StartError" || t.Reason == "ContainerCannotRun") && strings.Contains(t.Message, "no such file or directory"):
+		return noAgentd("of the pod")
+	}
+	return trouble{what: fmt.Sprintf("agentd ended with status %d (%s)", t.ExitCode, t.Reason), code: wire.CodeFailed}
+}
+
+// verdict puts the trouble in words, with what the pod's events and its agentd have to say.
+func (e *endpoint) verdict(ctx context.Context, pod *corev1.Pod, t trouble) error {
+	text := fmt.Sprintf("pod %q: %s", e.name, oneLine(t.what))
+	if why := e.Why(ctx); why != "" && !strings.Contains(text, why) {
+		text += ": " + why
+	}
+	return wire.Errorf(t.code, "%s", text)
+}

@@ -1,0 +1,214 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/client/hub"
+)
+
+// endpoint is one session: one pod, by its UID.
+type endpoint struct {
+	backend *Backend
+	name    string // the pod's
+	uid     types.UID
+	foreign bool
+	record  hub.Record
+
+	mu      sync.Mutex
+	last    *corev1.Pod // as it was known last
+	starter starter
+	beating func() // ends the heartbeat of a start that this process makes; nil when it makes none
+}
+
+func newEndpoint(b *Backend, pod *corev1.Pod) *endpoint {
+	return &endpoint{
+		backend: b, name: pod.Name, uid: pod.UID, last: pod,
+		foreign: pod.Labels[labelManaged] == "",
+		record: hub.Record{
+			Name: sessionName(pod), City: pod.Annotations[annotationCity], Key: pod.Annotations[annotationKey],
+			Instance: string(pod.UID), Audience: audience(pod.Namespace, pod.Name, string(pod.UID)),
+			Created: pod.CreationTimestamp.Time, WorkDir: pod.Annotations[annotationWorkDir],
+		},
+	}
+}
+
+// audience is what tokens for a pod's agentd are bound to. The pod's own spec says the same, with the UID filled in by Kubernetes.
+func audience(namespace, pod, uid string) string { return "kube/" + namespace + "/" + pod + "/" + uid }
+
+// Record describes the session.
+func (e *endpoint) Record() hub.Record { return e.record }
+
+// known gives the pod as the watch tells of it, nil when it tells of none.
+func (e *endpoint) known() *corev1.Pod {
+	pod, _ := e.watched()
+	return pod
+}
+
+func (e *endpoint) watched() (*corev1.Pod, <-chan struct{}) {
+	pod, changed := e.backend.pods.get(e.name)
+	if pod == nil || pod.UID != e.uid {
+		return nil, changed
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.last = pod
+	return pod, changed
+}
+
+// current gives the pod, and asks the API server when the watch tells of none: nil when it is gone.
+func (e *endpoint) current(ctx context.Context) (*corev1.Pod, error) {
+	if pod := e.known(); pod != nil {
+		return pod, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	pod, err := e.backend.client.CoreV1().Pods(e.backend.target.Namespace).Get(ctx, e.name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err), err == nil && pod.UID != e.uid, err == nil && e.backend.removed(pod.UID):
+		return nil, nil
+	case err != nil:
+		return nil, e.backend.explain(fmt.Sprintf("look at pod %q", e.name), err)
+	}
+	e.backend.pods.put(pod)
+	return pod, nil
+}
+
+// Terminating says that the pod has been told to end.
+func (e *endpoint) Terminating() bool {
+	pod := e.known()
+	return pod != nil && pod.DeletionTimestamp != nil
+}
+
+// Inspect looks at the pod.
+func (e *endpoint) Inspect(ctx context.Context) (hub.Condition, error) {
+	pod, err := e.current(ctx)
+	switch {
+	case err != nil:
+		return 0, err
+	case pod == nil:
+		return hub.Gone, nil
+	case ended(pod):
+		return hub.Ended, nil
+	case e.foreign:
+		return hub.Foreign, nil
+	case pod.Annotations[annotationLaunched] != "" || e.isMaker():
+		return hub.Reachable, nil
+	case e.abandoned(pod):
+		return hub.HalfMade, nil
+	default:
+		return hub.Making, nil
+	}
+}
+
+// Revive can't be: what runs in a pod ends with its agentd.
+func (e *endpoint) Revive(context.Context) error {
+	return errors.New("a pod's agentd can't be started anew")
+}
+
+// annotate changes annotations; nil removes one. It touches no other pod that has taken the name.
+func (e *endpoint) annotate(ctx context.Context, annotations map[string]*string) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": e.uid, "annotations": annotations}})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	_, err = e.backend.client.CoreV1().Pods(e.backend.target.Namespace).Patch(ctx, e.name, types.MergePatchType, patch, metav1.PatchOptions{})
+	return err
+}
+
+// Launched notes that the start is complete.
+func (e *endpoint) Launched(ctx context.Context) error {
+	now := time.Now().UTC().Format(time.RFC3339)
+	if err := e.annotate(ctx, map[string]*string{annotationLaunched: &now, annotationStarter: nil}); err != nil {
+		return e.backend.explain(fmt.Sprintf("note on pod %q that its session was started", e.name), err)
+	}
+	e.endMaking()
+	return nil
+}
+
+// Meta gives the metadata that the session left in its mirror.
+func (e *endpoint) Meta(ctx context.Context) (map[string]string, error) {
+	pod, err := e.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if pod == nil {
+		return nil, wire.Errorf(wire.CodeNoSession, "no session %q", e.record.Name)
+	}
+	return parseMeta(pod)
+}
+
+// parseMeta reads the mirror. A person may have edited it.
+func parseMeta(pod *corev1.Pod) (map[string]string, error) {
+	meta := map[string]string{}
+	if text := pod.Annotations[annotationMeta]; text != "" {
+		if err := json.Unmarshal([]byte(text), &meta); err != nil {
+			return nil, wire.Errorf(wire.CodeFailed, "pod %q, annotation %s: %v", pod.Name, annotationMeta, err)
+		}
+	}
+	return meta, nil
+}
+
+// Mirror keeps the metadata in an annotation.
+func (e *endpoint) Mirror(ctx context.Context, meta map[string]string) error {
+	text, err := json.Marshal(meta)
+	if err != nil {
+		return err
+	}
+	s := string(text)
+	err = e.annotate(ctx, map[string]*string{annotationMeta: &s})
+	if apierrors.IsNotFound(err) {
+		return nil // nothing is left to keep it for
+	}
+	return err
+}
+
+// ChangeMeta changes the mirror of an ended session.
+func (e *endpoint) ChangeMeta(ctx context.Context, change func(map[string]string)) error {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	pods := e.backend.client.CoreV1().Pods(e.backend.target.Namespace)
+	for {
+		pod, err := pods.Get(ctx, e.name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) || err == nil && pod.UID != e.uid {
+			return wire.Errorf(wire.CodeNoSession, "no session %q", e.record.Name)
+		}
+		if err != nil {
+			return e.backend.explain(fmt.Sprintf("read pod %q", e.name), err)
+		}
+		meta, err := parseMeta(pod)
+		if err != nil {
+			return err
+		}
+		change(meta)
+		text, err := json.Marshal(meta)
+		if err != nil {
+			return err
+		}
+		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+			"resourceVersion": pod.ResourceVersion, "annotations": map[string]string{annotationMeta: string(text)},
+		}})
+		if err != nil {
+			return err
+		}
+		changed, err := pods.Patch(ctx, e.name, types.MergePatchType, patch, metav1.PatchOptions{})
+		if err == nil {
+			return e.backend.pods.Update(changed) // so that what follows sees it
+		}
+		if !apierrors.IsConflict(err) {
+			return e.backend.explain(fmt.Sprintf("annotate pod %q", e.name), err)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package kube
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/client/hub"
+	"github.com/gascity/agentd/client/hub/pack"
+)
+
+// gcDir is gc's own folder in a city: sockets, locks and logs of the controller. What an agent needs of it gc names in copy_files.
+const gcDir = ".gc"
+
+// Files are the workspace, the overlays and the files to copy, in gc's order. With an image that holds the workspace nothing is copied.
+func (b *Backend) Files(start *wire.Start, launch *wire.Launch) ([]hub.Files, error) {
+	s, err := parseSettings(start.BaseEnv)
+	if err != nil || s.prebaked {
+		return nil, err
+	}
+	return files(start, launch.WorkDir), nil
+}
+
+func files(start *wire.Start, workDir string) []hub.Files {
+	all := workspaces(start, workDir)
+	for _, dir := range append(start.PackOverlayDirs[:len(start.PackOverlayDirs):len(start.PackOverlayDirs)], start.OverlayDir) {
+		if dir == "" {
+			continue
+		}
+		all = append(all, hub.Files{
+			What: "overlay " + dir, Into: workDir, Compress: true,
+			Fill: func(p *pack.Packer) error { return p.Dir(dir, "") },
+		})
+	}
+	for _, c := range start.CopyFiles {
+		if _, err := os.Stat(c.Src); c.Src == "" || os.IsNotExist(err) {
+			continue
+		}
+		at := destination(c.RelDst)
+		all = append(all, hub.Files{
+			What: "file " + c.Src, Into: workspace, Compress: true,
+			Fill: func(p *pack.Packer) error { return p.Path(c.Src, at) },
+		})
+	}
+	return all
+}
+
+// workspaces are the agent's folder and the city around it.
+func workspaces(start *wire.Start, workDir string) []hub.Files {
+	var all []hub.Files
+	add := func(src, into string) {
+		if info, err := os.Stat(src); err != nil || !info.IsDir() {
+			return // the agent starts with an empty one
+		}
+		all = append(all, hub.Files{
+			What: "workspace " + src, Into: into, Compress: true, Skip: outOfWorkspace,
+			Fill: func(p *pack.Packer) error { return p.Dir(src, "") },
+		})
+	}
+	city := cityOf(start)
+	if len(city) > 0 {
+		add(city[0], workspace)
+	}
+	if _, inside := city.rel(start.WorkDir); !inside && filepath.IsAbs(start.WorkDir) {
+		add(start.WorkDir, workDir)
+	}
+	return all
+}
+
+// outOfWorkspace leaves out gc's own folder, wherever it is.
+func outOfWorkspace(_, entry string) bool { return path.Base(entry) == gcDir }
+
+// destination is where a file goes in the workspace, as pack's Path takes it. gc means the workspace, not the work dir.
+func destination(relDst string) string {
+	at := strings.TrimLeft(filepath.ToSlash(relDst), "/")
+	if at == "" || at == "." {
+		return ""
+	}
+	into := strings.HasSuffix(at, "/")
+	if at = path.Clean(at); into {
+		at += "/"
+	}
+	return at
+}

@@ -1,0 +1,104 @@
+package kube
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gascity/agentd/agentd/wire"
+)
+
+const (
+	// checkTime bounds the check of an image, which may have to be pulled. gc gives an operation 30 s.
+	checkTime = 25 * time.Second
+	// checkApp labels pods that check something, to tell them from agents'.
+	checkApp = "agentd-check"
+)
+
+// CheckImage lets a pod of that image say its agentd's version: whether nodes can pull an image, nothing else tells.
+func (b *Backend) CheckImage(ctx context.Context, image string) error {
+	if strings.TrimSpace(image) == "" || strings.ContainsAny(image, " \t\n") {
+		return bad("image %q: that can't be an image's name", image)
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	_, err := b.Try(ctx, image, "agentd", "version")
+	return err
+}
+
+// Try runs a command in a pod of its own, which is removed again, and gives what it printed. A command that fails is an error with that.
+func (b *Backend) Try(ctx context.Context, image string, command ...string) (string, error) {
+	pods := b.client.CoreV1().Pods(b.target.Namespace)
+	pod, err := pods.Create(ctx, checkPod(image, command), metav1.CreateOptions{})
+	if err != nil {
+		return "", b.explain("make a pod to try it in", err)
+	}
+	defer b.removeCheck(ctx, pod.Name)
+	tick := time.NewTicker(200 * time.Millisecond) // one pod for seconds: a watch would not be worth its while
+	defer tick.Stop()
+	for {
+		pod, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
+		if err != nil {
+			return "", b.explain("look at the pod that tries it", err)
+		}
+		if agent := agentStatus(pod); agent != nil && agent.State.Terminated != nil && agent.State.Terminated.Reason != "StartError" && agent.State.Terminated.Reason != "ContainerCannotRun" {
+			return b.outcome(ctx, pod, agent.State.Terminated)
+		}
+		if t := diagnose(pod); t.what != "" && t.patience == 0 {
+			return "", wire.Errorf(t.code, "%s", oneLine(t.what))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t := diagnose(pod)
+			if t.what == "" {
+				t = trouble{what: fmt.Sprintf("the pod that tries image %q did not come up in time", image), code: wire.CodeUnavailable}
+			}
+			return "", wire.Errorf(t.code, "%s", oneLine(t.what))
+		}
+	}
+}
+
+func checkPod(image string, command []string) *corev1.Pod {
+	uid := int64(defaultUID)
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "agentd-check-" + strings.ToLower(rand.Text()[:10]), Labels: map[string]string{labelApp: checkApp}},
+		Spec: corev1.PodSpec{
+			RestartPolicy: corev1.RestartPolicyNever, AutomountServiceAccountToken: ptr(false), EnableServiceLinks: ptr(false),
+			TerminationGracePeriodSeconds: ptr(int64(1)), ActiveDeadlineSeconds: ptr(int64(60)),
+			SecurityContext: &corev1.PodSecurityContext{
+				RunAsNonRoot: ptr(true), RunAsUser: &uid, SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			},
+			Containers: []corev1.Container{{
+				Name: agentContainer, Image: image, ImagePullPolicy: corev1.PullIfNotPresent, Command: command, SecurityContext: unprivileged(),
+			}},
+		},
+	}
+}
+
+// outcome gives what the command printed.
+func (b *Backend) outcome(ctx context.Context, pod *corev1.Pod, t *corev1.ContainerStateTerminated) (string, error) {
+	said, err := b.client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: agentContainer}).DoRaw(ctx)
+	if err != nil {
+		return "", b.explain("read what the pod said", err)
+	}
+	text := strings.TrimSpace(string(said))
+	if t.ExitCode != 0 {
+		return text, wire.Errorf(wire.CodeFailed, "status %d: %s", t.ExitCode, oneLine(text))
+	}
+	return text, nil
+}
+
+func (b *Backend) removeCheck(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	zero := int64(0)
+	if err := b.client.CoreV1().Pods(b.target.Namespace).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &zero}); err != nil {
+		b.log.Warn("a pod that tried something is left", "pod", name, "error", err)
+	}
+}

@@ -1,0 +1,170 @@
+package kube
+
+import (
+	"net"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/gascity/agentd/agentd/wire"
+)
+
+// Adapt makes the launch one for a pod: what lies in the city's folder on this machine lies in /workspace there.
+func (b *Backend) Adapt(launch *wire.Launch, start *wire.Start) error {
+	s, err := parseSettings(start.BaseEnv)
+	if err != nil {
+		return err
+	}
+	return adapt(launch, start, s)
+}
+
+func adapt(launch *wire.Launch, start *wire.Start, s settings) error {
+	city := cityOf(start)
+	move := city.mover()
+	launch.BaseEnv = nil
+	launch.Command = move(launch.Command)
+	for _, commands := range []*[]string{&launch.PreStart, &launch.SessionSetup, &launch.SessionLive} {
+		moved := make([]string, len(*commands))
+		for i, command := range *commands {
+			moved[i] = move(command)
+		}
+		*commands = moved
+	}
+	launch.WorkDir = city.workDir(start.WorkDir)
+	env := map[string]string{}
+	for name, value := range launch.Env {
+		if isPath(name) {
+			value = move(value)
+		}
+		env[name] = value
+	}
+	if len(city) > 0 {
+		env["GC_CITY"] = workspace
+		if _, ok := env["GC_CITY_PATH"]; ok {
+			env["GC_CITY_PATH"] = workspace
+		}
+	}
+	if _, ok := env["GC_DIR"]; ok || len(city) > 0 {
+		env["GC_DIR"] = launch.WorkDir
+	}
+	if err := putDolt(env, s); err != nil {
+		return err
+	}
+	launch.Env = env
+	return nil
+}
+
+// isPath names the variables that hold paths of the city, by gc's contract.
+func isPath(name string) bool {
+	switch name {
+	case "GC_CITY", "GC_CITY_PATH", "GC_DIR", "GC_STORE_ROOT", "GC_RIG_ROOT", "BEADS_DIR", "GT_ROOT", "GC_CITY_RUNTIME_DIR":
+		return true
+	}
+	return strings.HasPrefix(name, "GC_PACK_")
+}
+
+// city is the city's folder on this machine, by each of its spellings, longest first; none when the session has no city.
+type city []string
+
+func cityOf(start *wire.Start) city {
+	var c city
+	for _, dir := range []string{start.Env["GC_CITY"], start.Env["GC_CITY_PATH"], start.City} {
+		if !filepath.IsAbs(dir) || filepath.Clean(dir) == "/" {
+			continue
+		}
+		c.add(filepath.Clean(dir))
+		if real, err := filepath.EvalSymlinks(dir); err == nil && real != "/" {
+			c.add(real)
+		}
+	}
+	return c
+}
+
+func (c *city) add(dir string) {
+	for i, have := range *c {
+		if have == dir {
+			return
+		}
+		if len(dir) > len(have) {
+			*c = append((*c)[:i], append(city{dir}, (*c)[i:]...)...)
+			return
+		}
+	}
+	*c = append(*c, dir)
+}
+
+// rel gives where dir lies in the city: "." for the city itself.
+func (c city) rel(dir string) (string, bool) {
+	dir = filepath.Clean(dir)
+	for _, root := range c {
+		if rel, err := filepath.Rel(root, dir); err == nil && filepath.IsLocal(rel) {
+			return filepath.ToSlash(rel), true
+		}
+	}
+	return "", false
+}
+
+// workDir is the agent's folder in the pod.
+func (c city) workDir(dir string) string {
+	if rel, ok := c.rel(dir); ok && filepath.IsAbs(dir) {
+		return path.Join(workspace, rel)
+	}
+	return workspace
+}
+
+// mover gives a function that puts /workspace in the city's place wherever a text names it: the folder itself or something in it, not another one whose
+// name just begins the same.
+func (c city) mover() func(string) string {
+	if len(c) == 0 {
+		return func(text string) string { return text }
+	}
+	var quoted []string
+	for _, dir := range c {
+		quoted = append(quoted, regexp.QuoteMeta(dir))
+	}
+	// A path ends before what can't be part of a file's name, or needs quotes to be.
+	names := regexp.MustCompile(`(^|[^A-Za-z0-9_./~-])(?:` + strings.Join(quoted, "|") + `)(/|$|[^A-Za-z0-9_.~-])`)
+	return func(text string) string {
+		for {
+			// Two names may share what stands between them, so once more.
+			moved := names.ReplaceAllString(text, "${1}"+workspace+"${2}")
+			if moved == text {
+				return text
+			}
+			text = moved
+		}
+	}
+}
+
+// doltVariables are all that tell an agent where Dolt is.
+var doltVariables = [][2]string{{"GC_DOLT_HOST", "GC_DOLT_PORT"}, {"BEADS_DOLT_SERVER_HOST", "BEADS_DOLT_SERVER_PORT"}}
+
+// putDolt says where Dolt is. What the laptop calls so is not what a pod must: a loopback address there means the cluster's Dolt here.
+func putDolt(env map[string]string, s settings) error {
+	host, port := env["GC_DOLT_HOST"], env["GC_DOLT_PORT"]
+	for _, names := range doltVariables {
+		delete(env, names[0])
+		delete(env, names[1])
+	}
+	switch {
+	case host == "" && port == "":
+		return nil
+	case host != "" && port == "":
+		return wire.Errorf(wire.CodeBadRequest, "GC_DOLT_HOST is %q and GC_DOLT_PORT is not set: set both, or neither", host)
+	case host == "" || isLoopback(host):
+		host, port = s.doltHost, s.doltPort
+	}
+	for _, names := range doltVariables {
+		env[names[0]], env[names[1]] = host, port
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
+		return true
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return ip != nil && (ip.IsLoopback() || ip.IsUnspecified())
+}

@@ -1,0 +1,82 @@
+package kube
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+const (
+	// beat is how often a start that is under way says so on its pod.
+	beat = 2 * time.Second
+	// silence is how long a start may say nothing before it counts as cut off: a few beats, since the API server may be slow.
+	silence = 8 * time.Second
+)
+
+// starter is what was seen of the start of a pod that another process makes.
+type starter struct {
+	said string    // the annotation as seen last
+	at   time.Time // when it was first seen so, by this process: clocks of others aren't compared
+}
+
+// abandoned says whether the start of an unlaunched pod was cut off.
+func (e *endpoint) abandoned(pod *corev1.Pod) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	said := pod.Annotations[annotationStarter]
+	if e.starter.at.IsZero() || e.starter.said != said {
+		e.starter = starter{said, time.Now()}
+	}
+	return time.Since(e.starter.at) >= silence
+}
+
+// isMaker says whether this process makes the session just now.
+func (e *endpoint) isMaker() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.beating != nil
+}
+
+// beMaker says on the pod, until endMaking, that its start goes on.
+func (e *endpoint) beMaker() {
+	ctx, cancel := context.WithCancel(e.backend.ctx)
+	var beating sync.WaitGroup
+	e.mu.Lock()
+	e.beating = func() {
+		cancel()
+		beating.Wait()
+	}
+	e.mu.Unlock()
+	beating.Go(func() { e.keepBeating(ctx) })
+}
+
+func (e *endpoint) keepBeating(ctx context.Context) {
+	id := rand.Text()
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		said := fmt.Sprintf("%s %d", id, n)
+		// One that fails is made up for by the next.
+		_ = e.annotate(ctx, map[string]*string{annotationStarter: &said})
+	}
+}
+
+// endMaking ends what beMaker began.
+func (e *endpoint) endMaking() {
+	e.mu.Lock()
+	end := e.beating
+	e.beating = nil
+	e.mu.Unlock()
+	if end != nil {
+		end()
+	}
+}
