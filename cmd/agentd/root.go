@@ -57,7 +57,7 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w\nagentd: hint: %s --help lists the flags", err, c.CommandPath())
 	})
-	root.AddCommand(life, serveCommand(stdout, stderr), healthzCommand(), dialCommand(), versionCommand())
+	root.AddCommand(life, serveCommand(stdout, stderr), installCommand(), healthzCommand(), dialCommand(), versionCommand())
 	return root
 }
 

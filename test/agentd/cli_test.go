@@ -18,6 +18,12 @@ func command(t *testing.T, env []string, args ...string) (int, string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(programs, "agentd"), args...)
 	cmd.Env = append(cmd.Environ(), env...)
+	return outcome(t, cmd)
+}
+
+// outcome runs a command, and gives its status and all that it wrote.
+func outcome(t *testing.T, cmd *exec.Cmd) (int, string) {
+	t.Helper()
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
