@@ -67,9 +67,10 @@ cross: ## all programs for linux and darwin, amd64 and arm64, in dist/
 picture: build ## record docs/demo.svg anew from a real terminal
 	$(GO) run ./test/picture -o docs/demo.svg
 
-install: build ## install into PREFIX (/usr/local)
+install: build ## install into PREFIX (/usr/local), as kubectl gc too
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(PROGRAMS:%=bin/%) $(DESTDIR)$(PREFIX)/bin
+	for name in kubectl-gc kubectl_complete-gc; do ln -sf gcctl $(DESTDIR)$(PREFIX)/bin/$$name; done
 
 clean: ## remove bin/ and dist/
 	rm -rf bin dist

@@ -62,6 +62,9 @@ type Info struct {
 	Version string `json:"version,omitempty"`
 	// PID is agentd's process (local backend).
 	PID int `json:"pid,omitempty"`
+	// Pod and Node are where the session runs (kube backend); Node is empty until there is one.
+	Pod  string `json:"pod,omitempty"`
+	Node string `json:"node,omitempty"`
 	// Lost says why the session can't be reached, when its state is not known to be true.
 	Lost string `json:"lost,omitempty"`
 }

@@ -86,7 +86,7 @@ func TestReport(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var said bytes.Buffer
-			if status := Report(&said, c.err); status != c.status || said.String() != c.said {
+			if status := Report(&said, []string{"gcctl"}, c.err); status != c.status || said.String() != c.said {
 				t.Errorf("status %d, %q; want %d, %q", status, said.String(), c.status, c.said)
 			}
 		})

@@ -59,7 +59,7 @@ func (o *attachOptions) run(ctx context.Context, name string) error {
 	out, _ := o.app.streams.Out.(*os.File)
 	stderr, _ := o.app.streams.Err.(*os.File)
 	if in == nil || out == nil || stderr == nil {
-		return noTerminal(terminal.ErrNoTerminal, name)
+		return o.app.noTerminal(terminal.ErrNoTerminal, name)
 	}
 	if o.app.within(name) {
 		return hint(fmt.Errorf("this terminal is in session %q: attached to itself it would show itself without end", name),
@@ -74,7 +74,7 @@ func (o *attachOptions) run(ctx context.Context, name string) error {
 	}
 	status, err := terminal.Guard(append(args, "--", name), in, out, stderr)
 	if err != nil {
-		return noTerminal(err, name)
+		return o.app.noTerminal(err, name)
 	}
 	if status != 0 {
 		return statusError(status)
@@ -82,9 +82,9 @@ func (o *attachOptions) run(ctx context.Context, name string) error {
 	return nil
 }
 
-func noTerminal(err error, name string) error {
+func (a *app) noTerminal(err error, name string) error {
 	if errors.Is(err, terminal.ErrNoTerminal) {
-		return hint(err, "gcctl peek %[1]s prints the screen, gcctl logs -f %[1]s follows the output", quoteWord(name))
+		return hint(err, "%[1]s peek %[2]s prints the screen, %[1]s logs -f %[2]s follows the output", a.command(), quoteWord(name))
 	}
 	return err
 }
@@ -100,7 +100,7 @@ func (o *attachOptions) attach(ctx context.Context, name string, in, out *os.Fil
 	var lost *terminal.LostError
 	switch {
 	case errors.As(err, &lost):
-		return hint(err, "gcctl attach %s tries again; gcctl hub logs may tell why", quoteWord(name))
+		return hint(err, "%[1]s attach %[2]s tries again; %[1]s hub logs may tell why", o.app.command(), quoteWord(name))
 	case err != nil:
 		return o.app.explain(ctx, name, err)
 	case end.Signal != 0:

@@ -156,7 +156,7 @@ func (a *app) completePlace(cmd *cobra.Command, args []string, typed string) ([]
 		return nil, cobra.ShellCompDirectiveDefault
 	}
 	var places []string
-	for _, name := range a.sessionNames(cmd.Context(), nil, typed, false) {
+	for _, name := range a.sessionNames(cmd, nil, typed, false) {
 		name, _, _ = strings.Cut(name, "\t")
 		places = append(places, name+":")
 	}

@@ -94,7 +94,7 @@ func (in *incoming) begin() error {
 func (a *app) toStdout(_ context.Context, in *incoming) error {
 	if in.folder() {
 		if isTerminal(a.streams.Out) {
-			return hint(fmt.Errorf("a folder comes as a tar, which a terminal can't show"), "pipe it: gcctl cp SESSION:FOLDER - | tar tv")
+			return hint(fmt.Errorf("a folder comes as a tar, which a terminal can't show"), "pipe it: %s cp SESSION:FOLDER - | tar tv", a.command())
 		}
 		_, err := io.Copy(a.streams.Out, in.raw)
 		return err

@@ -53,8 +53,12 @@ func useLine(cmd *cobra.Command) string {
 	return line
 }
 
-// Report says what went wrong, and gives the status to exit with: 0 for no error, never 2, which gc takes for success.
-func Report(stderr io.Writer, err error) int {
+// Report says what went wrong with what args asked for, and gives the status to exit with: 0 for no error, never 2, which gc takes for success.
+func Report(stderr io.Writer, args []string, err error) int {
+	return report(stderr, programOf(args), err)
+}
+
+func report(stderr io.Writer, program string, err error) int {
 	if err == nil {
 		return 0
 	}
@@ -66,7 +70,7 @@ func Report(stderr io.Writer, err error) int {
 		return 130 // as a shell has it: 128 + SIGINT
 	}
 	// A stderr that can't be written to leaves the status to tell.
-	fmt.Fprintf(stderr, "gcctl: %s\n", oneLine(err.Error()))
+	fmt.Fprintf(stderr, "%s: %s\n", program, oneLine(err.Error()))
 	var h *hinted
 	if errors.As(err, &h) {
 		fmt.Fprintf(stderr, "hint: %s\n", oneLine(h.hint))

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/client/target"
 )
 
 type listOptions struct {
@@ -112,9 +113,18 @@ func (o *listOptions) rows(list []wire.Info, now time.Time, headers bool) [][]ce
 func (o *listOptions) titles() []string {
 	titles := []string{"NAME", "STATE", "AGE", "ACTIVITY", "SIZE"}
 	if o.output.format == "wide" {
-		titles = append(titles, "ATTACHED", "CITY", "PID", "VERSION", "WORKDIR", "COMMAND")
+		titles = append(append(titles, "ATTACHED", "CITY"), o.places()...)
+		titles = append(titles, "VERSION", "WORKDIR", "COMMAND")
 	}
 	return titles
+}
+
+// places are the columns that say where a session runs.
+func (o *listOptions) places() []string {
+	if o.app.target.Backend == target.Kube {
+		return []string{"POD", "NODE"}
+	}
+	return []string{"PID"}
 }
 
 func (o *listOptions) row(s wire.Info, now time.Time) []cell {
@@ -131,7 +141,13 @@ func (o *listOptions) row(s wire.Info, now time.Time) []cell {
 		name, {state, paintOf(s)}, {since(now, started), paintFaint}, activityCell(now, s.Activity), {text: sizeOf(s)},
 	}
 	if o.output.format == "wide" {
-		row = append(row, plain(strconv.Itoa(s.Attached), orDash(s.City), number(s.PID), orDash(s.Version), orDash(s.WorkDir), orDash(s.Command))...)
+		row = append(row, plain(strconv.Itoa(s.Attached), orDash(s.City))...)
+		if o.app.target.Backend == target.Kube {
+			row = append(row, plain(orDash(s.Pod), orDash(s.Node))...)
+		} else {
+			row = append(row, plain(number(s.PID))...)
+		}
+		row = append(row, plain(orDash(s.Version), orDash(s.WorkDir), orDash(s.Command))...)
 	}
 	return row
 }

@@ -115,7 +115,7 @@ func (a *app) metaGet(ctx context.Context, session, key string) error {
 		return err
 	}
 	if !reply.Set {
-		return hint(fmt.Errorf("session %q has no %q", session, key), "gcctl meta %s lists what it has", quoteWord(session))
+		return hint(fmt.Errorf("session %q has no %q", session, key), "%s meta %s lists what it has", a.command(), quoteWord(session))
 	}
 	_, err := fmt.Fprintln(a.streams.Out, reply.Value)
 	return err

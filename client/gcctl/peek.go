@@ -131,6 +131,6 @@ func trimEmpty(lines []string) []string {
 }
 
 // noFollowing refuses to follow a screen where it can't be drawn again.
-func noFollowing(session string) error {
-	return hint(fmt.Errorf("peek --follow needs a terminal to draw on: standard output is none"), "gcctl logs -f %s follows the output as lines", quoteWord(session))
+func (a *app) noFollowing(session string) error {
+	return hint(fmt.Errorf("peek --follow needs a terminal to draw on: standard output is none"), "%s logs -f %s follows the output as lines", a.command(), quoteWord(session))
 }

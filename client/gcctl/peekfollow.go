@@ -24,7 +24,7 @@ const (
 func (o *peekOptions) show(ctx context.Context, session string) error {
 	out, ok := o.app.streams.Out.(*os.File)
 	if !ok || !isTerminal(out) {
-		return noFollowing(session)
+		return o.app.noFollowing(session)
 	}
 	// Asked before the screen is taken: a wrong name is said on the person's own.
 	last, err := o.app.peek(ctx, session, 0)

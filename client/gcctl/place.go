@@ -2,12 +2,14 @@ package gcctl
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/gascity/agentd/client/kube"
 	"github.com/gascity/agentd/client/target"
 )
 
@@ -19,6 +21,16 @@ type placeFlags struct {
 	namespace  string
 }
 
+// words are the flags that were given, as they are typed.
+func (f *placeFlags) words() (words []string) {
+	for _, flag := range [][2]string{{"--backend", f.backend}, {"--kubeconfig", f.kubeconfig}, {"--context", f.context}, {"-n", f.namespace}} {
+		if flag[1] != "" {
+			words = append(words, flag[0], quoteWord(flag[1]))
+		}
+	}
+	return words
+}
+
 func (f *placeFlags) register(cmd *cobra.Command) {
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&f.backend, "backend", "", "where sessions run: "+strings.Join(target.Backends(), "|")+
@@ -27,7 +39,23 @@ func (f *placeFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.context, "context", "", "`CONTEXT` of the kubeconfig (default: GC_K8S_CONTEXT, then the current one)")
 	flags.StringVarP(&f.namespace, "namespace", "n", "", "`NAMESPACE` of the sessions' pods (default: GC_K8S_NAMESPACE, then "+target.DefaultNamespace+")")
 	_ = cmd.RegisterFlagCompletionFunc("backend", cobra.FixedCompletions(target.Backends(), cobra.ShellCompDirectiveNoFileComp))
-	freeFlags(cmd, "context", "namespace")
+	// They fail only for flags that aren't there.
+	_ = cmd.RegisterFlagCompletionFunc("context", f.complete(kube.Known.Contexts))
+	_ = cmd.RegisterFlagCompletionFunc("namespace", f.complete(kube.Known.Namespaces))
+}
+
+// complete offers names that the kubeconfig knows. The cluster isn't asked: Tab is not to wait for it.
+func (f *placeFlags) complete(names func(kube.Known) []string) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		t, err := target.InCluster(os.Getenv)
+		if f.kubeconfig != "" {
+			t.Kubeconfig = f.kubeconfig
+		}
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return names(kube.Know(t)), cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 // chooseTarget finds out which sessions are meant.
@@ -82,9 +110,4 @@ func (a *app) usualBackend(cmd *cobra.Command) string {
 		return target.Kube
 	}
 	return target.Local
-}
-
-// isPlugin says whether this is kubectl's gc.
-func (a *app) isPlugin() bool {
-	return strings.HasPrefix(filepath.Base(firstOr(a.argv, "gcctl")), "kubectl-")
 }

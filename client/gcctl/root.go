@@ -26,6 +26,9 @@ func Run(ctx context.Context, streams Streams, args []string) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	a := &app{streams: streams, getenv: os.Getenv, argv: args}
+	if isCompleter(args) {
+		args = append([]string{args[0], cobra.ShellCompRequestCmd}, args[1:]...)
+	}
 	defer a.close()
 	root := newRoot(a)
 	root.SetArgs(args[min(1, len(args)):])
@@ -59,7 +62,7 @@ func newRoot(a *app) *cobra.Command {
 		SuggestionsMinimumDistance: 2,
 	}
 	if a.isPlugin() {
-		root.Annotations[cobra.CommandDisplayNameAnnotation] = "kubectl gc"
+		root.Annotations[cobra.CommandDisplayNameAnnotation] = a.program()
 	}
 	root.SetIn(a.streams.In)
 	root.SetOut(a.streams.Out)
@@ -76,6 +79,7 @@ func newRoot(a *app) *cobra.Command {
 	add(root, "typing", newAttach(a), newNudge(a), newKeys(a), newInterrupt(a))
 	add(root, "other", newHub(a), newCompletion(a), newVersion(a))
 	root.AddCommand(newExecSession(a))
+	callIt(root, a.program())
 	root.SetHelpCommandGroupID("other")
 	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {
@@ -84,6 +88,14 @@ func newRoot(a *app) *cobra.Command {
 		}
 	}
 	return root
+}
+
+// callIt makes examples call the program by that name.
+func callIt(cmd *cobra.Command, program string) {
+	cmd.Example = strings.ReplaceAll(cmd.Example, "gcctl ", program+" ")
+	for _, sub := range cmd.Commands() {
+		callIt(sub, program)
+	}
 }
 
 // helpTopic demands that help is asked for a command there is.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/client/target"
 )
 
 type startOptions struct {
@@ -25,6 +26,7 @@ type startOptions struct {
 	file string
 	size string
 
+	image      string
 	city       string
 	workDir    string
 	env        []string
@@ -56,11 +58,15 @@ arguments. With -f the session is described by the JSON that gc gives to its
 session providers, and -f - reads it from stdin.
 
 In a session that is waited for with --ready-prompt or --ready-delay, --nudge is
-typed once the agent is ready.`,
+typed once the agent is ready.
+
+A session in a pod has /workspace as its work dir, which is empty unless -C names
+a folder to fill it with. What pods are like is said by the variables GC_K8S_*.`,
 		Example: `  gcctl start demo -- python3
   gcctl start fix-login -C ~/src/shop --nudge 'fix the login test' \
       --ready-prompt '>' -- claude --model opus
-  gcctl start demo -f session.json`,
+  gcctl start demo -f session.json
+  gcctl -n gc start demo --image registry.example.com/agent:1 -- bash`,
 		Args: o.checkArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.fromFlags = startFlagsChanged(cmd)
@@ -70,7 +76,8 @@ typed once the agent is ready.`,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.file, "file", "f", "", "read gc's JSON description from this `FILE`, - for stdin")
-	f.StringVarP(&o.workDir, "work-dir", "C", "", "`DIR` that the agent works in (default: this folder)")
+	f.StringVar(&o.image, "image", "", "image of the pod (default: GC_K8S_IMAGE)")
+	f.StringVarP(&o.workDir, "work-dir", "C", "", "`DIR` that the agent works in (default: this folder); a pod gets a copy of it (default: none)")
 	f.StringArrayVarP(&o.env, "env", "e", nil, "set an environment variable, `KEY=VALUE`; KEY alone passes on yours")
 	f.StringVar(&o.nudge, "nudge", "", "`TEXT` to type once the agent is ready")
 	f.StringVar(&o.prompt, "ready-prompt", "", "the agent is ready when a line begins with this `PREFIX`")
@@ -87,7 +94,7 @@ typed once the agent is ready.`,
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "say nothing but warnings and errors")
 	f.BoolVar(&o.withAttach, "attach", false, "attach once the session runs")
 	f.SortFlags = false
-	freeFlags(cmd, "env", "nudge", "ready-prompt", "ready-delay", "process", "pre-start", "setup", "live", "city", "size")
+	freeFlags(cmd, "image", "env", "nudge", "ready-prompt", "ready-delay", "process", "pre-start", "setup", "live", "city", "size")
 	for _, name := range []string{"work-dir", "overlay"} {
 		_ = cmd.MarkFlagDirname(name) // it fails only for a flag that isn't there
 	}
@@ -124,6 +131,12 @@ func (o *startOptions) run(cmd *cobra.Command, name string, command []string) er
 		return err
 	}
 	start := wire.Start{StartConfig: config, City: o.city, BaseEnv: os.Environ()}
+	if o.image != "" {
+		if o.app.target.Backend != target.Kube {
+			return usage(cmd, "--image says what a pod runs, and --backend %s has none", o.app.target.Backend)
+		}
+		start.BaseEnv = append(start.BaseEnv, "GC_K8S_IMAGE="+o.image)
+	}
 	if err := notNegative(cmd, "ready-delay", o.delay < 0); err != nil {
 		return err
 	}
@@ -137,7 +150,7 @@ func (o *startOptions) run(cmd *cobra.Command, name string, command []string) er
 		return (&attachOptions{app: o.app}).run(cmd.Context(), name)
 	}
 	if !o.quiet {
-		fmt.Fprintf(o.app.streams.Err, "session %q runs; gcctl attach %s shows it\n", name, quoteWord(name))
+		fmt.Fprintf(o.app.streams.Err, "session %q runs; %s attach %s shows it\n", name, o.app.command(), quoteWord(name))
 	}
 	return nil
 }
@@ -170,7 +183,7 @@ func (o *startOptions) configOfFlags(cmd *cobra.Command, command []string) (wire
 		ReadyDelayMS: o.delay.Milliseconds(), PreStart: o.preStart, SessionSetup: o.setup, SessionSetupScript: o.script, SessionLive: o.live,
 		PackOverlayDirs: o.overlays,
 	}
-	if c.WorkDir == "" {
+	if c.WorkDir == "" && o.app.target.Backend != target.Kube {
 		c.WorkDir = "."
 	}
 	for _, e := range o.env {
@@ -286,7 +299,7 @@ func (o *startOptions) launch(ctx context.Context, name string, start wire.Start
 	})
 	progress.clear()
 	if wire.CodeOf(err) == wire.CodeExists {
-		return hint(err, "gcctl attach %s shows it, gcctl stop %s ends it", quoteWord(name), quoteWord(name))
+		return hint(err, "%[1]s attach %[2]s shows it, %[1]s stop %[2]s ends it", o.app.command(), quoteWord(name))
 	}
 	return o.app.explain(ctx, "", err)
 }

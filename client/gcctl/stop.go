@@ -68,7 +68,7 @@ func (o *stopOptions) run(ctx context.Context, names []string) error {
 		}
 	}
 	for len(failed) > 1 { // all but the last are told here
-		Report(o.app.streams.Err, failed[0])
+		report(o.app.streams.Err, o.app.program(), failed[0])
 		failed = failed[1:]
 	}
 	return errors.Join(failed...)

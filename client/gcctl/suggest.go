@@ -34,7 +34,7 @@ func (a *app) missing(ctx context.Context, session string, err error) error {
 	var names []string
 	for _, s := range list {
 		if s.Name == session {
-			return hint(err, "gcctl logs %s shows what it said last", quoteWord(session))
+			return hint(err, "%s logs %s shows what it said last", a.command(), quoteWord(session))
 		}
 		names = append(names, s.Name)
 	}
@@ -43,9 +43,9 @@ func (a *app) missing(ctx context.Context, session string, err error) error {
 	case near != "":
 		return hint(err, "did you mean %q?", near)
 	case len(names) == 0:
-		return hint(err, "there is no session at all; gcctl start makes one")
+		return hint(err, "there is no session at all; %s start makes one", a.command())
 	default:
-		return hint(err, "gcctl ls -a lists all sessions")
+		return hint(err, "%s ls -a lists all sessions", a.command())
 	}
 }
 
@@ -95,13 +95,17 @@ func (a *app) completeSessions(max int, all bool) cobra.CompletionFunc {
 		if max > 0 && len(args) >= max {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return a.sessionNames(cmd.Context(), args, typed, all), cobra.ShellCompDirectiveNoFileComp
+		return a.sessionNames(cmd, args, typed, all), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
 // sessionNames gives the names that begin with typed, but for those in taken, with a description after a tab, as cobra has it.
-func (a *app) sessionNames(ctx context.Context, taken []string, typed string, all bool) []string {
-	ctx, cancel := context.WithTimeout(ctx, completionTime)
+func (a *app) sessionNames(cmd *cobra.Command, taken []string, typed string, all bool) []string {
+	// The flags that cmd was given say whose names they are. Nothing can be offered where they make no sense.
+	if a.chooseTarget(cmd) != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 	defer cancel()
 	found := make(chan []wire.Info, 1)
 	go func() { // left behind when it takes too long: the process ends now

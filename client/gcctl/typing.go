@@ -47,7 +47,7 @@ func (a *app) nudge(ctx context.Context, session string, words []string) error {
 		return fmt.Errorf("the message is empty")
 	}
 	if len(text) > wire.MaxNudge {
-		return hint(fmt.Errorf("the message has %d bytes, the limit is %d", len(text), wire.MaxNudge), "gcctl cp it into the session, and nudge its name")
+		return hint(fmt.Errorf("the message has %d bytes, the limit is %d", len(text), wire.MaxNudge), "%s cp brings it into the session as a file; nudge that file's name", a.command())
 	}
 	// With the key a repeat after a lost connection isn't typed twice.
 	r := mux.Request{Op: wire.OpNudge, Session: session, Key: rand.Text()}

@@ -75,6 +75,8 @@ type Record struct {
 	Command  string
 	// PID is agentd's process, 0 when it isn't on this machine.
 	PID int
+	// Pod and Node say where it is instead: empty on this machine, and Node as long as the pod has none.
+	Pod, Node string
 }
 
 // Condition is what a backend sees of a session without agentd's help.

@@ -98,8 +98,11 @@ func (s *session) presumed() wire.Status {
 
 // info describes the session for a list. The caller holds mu.
 func (s *session) info(status wire.Status) wire.Info {
-	r := s.record
-	return wire.Info{Name: r.Name, City: r.City, Status: status, Created: r.Created, WorkDir: r.WorkDir, Command: r.Command, Version: s.version, PID: s.ep.Record().PID}
+	r, now := s.record, s.ep.Record() // where it runs may have become known since
+	return wire.Info{
+		Name: r.Name, City: r.City, Status: status, Created: r.Created, WorkDir: r.WorkDir, Command: r.Command, Version: s.version,
+		PID: now.PID, Pod: now.Pod, Node: now.Node,
+	}
 }
 
 // watchList answers OpWatchList.

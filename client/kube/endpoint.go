@@ -38,7 +38,7 @@ func newEndpoint(b *Backend, pod *corev1.Pod) *endpoint {
 		record: hub.Record{
 			Name: sessionName(pod), City: pod.Annotations[annotationCity], Key: pod.Annotations[annotationKey],
 			Instance: string(pod.UID), Audience: audience(pod.Namespace, pod.Name, string(pod.UID)),
-			Created: pod.CreationTimestamp.Time, WorkDir: pod.Annotations[annotationWorkDir],
+			Pod: pod.Name, Created: pod.CreationTimestamp.Time, WorkDir: pod.Annotations[annotationWorkDir],
 		},
 	}
 }
@@ -47,7 +47,14 @@ func newEndpoint(b *Backend, pod *corev1.Pod) *endpoint {
 func audience(namespace, pod, uid string) string { return "kube/" + namespace + "/" + pod + "/" + uid }
 
 // Record describes the session.
-func (e *endpoint) Record() hub.Record { return e.record }
+func (e *endpoint) Record() hub.Record {
+	e.known() // which keeps last up to date
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r := e.record
+	r.Node = e.last.Spec.NodeName
+	return r
+}
 
 // known gives the pod as the watch tells of it, nil when it tells of none.
 func (e *endpoint) known() *corev1.Pod {

@@ -20,6 +20,7 @@ func TestScripts(t *testing.T) {
 				key, value, _ := strings.Cut(kv, "=")
 				env.Setenv(key, value)
 			}
+			env.Setenv("PROGRAMS", programs)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
