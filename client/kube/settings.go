@@ -70,14 +70,14 @@ func parseSettings(env []string) (settings, error) {
 	if s.image == "" {
 		return s, bad("GC_K8S_IMAGE is not set: it names the image that agents run in")
 	}
-	for name, image := range map[string]string{"GC_K8S_IMAGE": s.image, "GC_K8S_AGENTD_IMAGE": s.agentdImage} {
-		if strings.ContainsAny(image, " \t\n") {
-			return s, bad("%s is %q: an image's name holds no spaces", name, image)
+	for _, image := range []struct{ variable, name string }{{"GC_K8S_IMAGE", s.image}, {"GC_K8S_AGENTD_IMAGE", s.agentdImage}} {
+		if strings.ContainsAny(image.name, " \t\n") {
+			return s, bad("%s is %q: an image's name holds no spaces", image.variable, image.name)
 		}
 	}
-	for name, object := range map[string]string{"GC_K8S_SERVICE_ACCOUNT": s.serviceAccount, "GC_K8S_IMAGE_PULL_SECRET": s.pullSecret} {
-		if problems := validation.IsDNS1123Subdomain(object); object != "" && len(problems) > 0 {
-			return s, bad("%s is %q: %s", name, object, problems[0])
+	for _, object := range []struct{ variable, name string }{{"GC_K8S_SERVICE_ACCOUNT", s.serviceAccount}, {"GC_K8S_IMAGE_PULL_SECRET", s.pullSecret}} {
+		if problems := validation.IsDNS1123Subdomain(object.name); object.name != "" && len(problems) > 0 {
+			return s, bad("%s is %q: %s", object.variable, object.name, problems[0])
 		}
 	}
 	var err error
@@ -89,6 +89,9 @@ func parseSettings(env []string) (settings, error) {
 	}
 	if s.uid, err = v.uid(); err != nil {
 		return s, err
+	}
+	if s.user == "root" {
+		return s, bad("LINUX_USERNAME is %q: an agent can't be root in its pod", s.user)
 	}
 	if !validUser(s.user) {
 		return s, bad("LINUX_USERNAME is %q: a user's name has at most 32 lower-case letters, digits, - and _, and begins with a letter or _", s.user)
@@ -133,7 +136,7 @@ func (v variables) uid() (int64, error) {
 
 // validUser has the rule of useradd.
 func validUser(name string) bool {
-	if len(name) > 32 || name == "root" {
+	if len(name) > 32 {
 		return false
 	}
 	for i, c := range name {
@@ -162,12 +165,18 @@ func (v variables) resources() (corev1.ResourceRequirements, error) {
 		if err != nil || amount.Sign() < 0 {
 			return r, bad("%s is %q: give a quantity as in 500m (processors) or 4Gi (memory)", q.variable, v[q.variable])
 		}
+		if value := v.or(q.variable, ""); q.name == corev1.ResourceMemory && strings.HasSuffix(value, "m") {
+			return r, bad("%s is %q: m stands for a thousandth of a byte, Mi for a mebibyte", q.variable, value)
+		}
 		q.list[q.name] = amount
 	}
-	for name, variable := range map[corev1.ResourceName]string{corev1.ResourceCPU: "GC_K8S_CPU", corev1.ResourceMemory: "GC_K8S_MEM"} {
-		request, limit := r.Requests[name], r.Limits[name]
+	for _, of := range []struct {
+		variable string
+		name     corev1.ResourceName
+	}{{"GC_K8S_CPU", corev1.ResourceCPU}, {"GC_K8S_MEM", corev1.ResourceMemory}} {
+		request, limit := r.Requests[of.name], r.Limits[of.name]
 		if request.Cmp(limit) > 0 {
-			return r, bad("%s_REQUEST is %s, more than %s_LIMIT, which is %s", variable, request.String(), variable, limit.String())
+			return r, bad("%s_REQUEST is %s, more than %s_LIMIT, which is %s", of.variable, request.String(), of.variable, limit.String())
 		}
 	}
 	return r, nil

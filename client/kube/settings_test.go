@@ -88,8 +88,10 @@ func TestASettingThatCantBeRightIsSaidInOneLine(t *testing.T) {
 		{"GC_K8S_IMAGE=  ", "GC_K8S_IMAGE is not set: it names the image that agents run in"},
 		{"GC_K8S_IMAGE=a b", `GC_K8S_IMAGE is "a b": an image's name holds no spaces`},
 		{"GC_K8S_AGENTD_IMAGE=a\tb", `GC_K8S_AGENTD_IMAGE is "a\tb": an image's name holds no spaces`},
+		{"GC_K8S_IMAGE=a b|GC_K8S_AGENTD_IMAGE=a b", `GC_K8S_IMAGE is "a b": an image's name holds no spaces`},
 		{"GC_K8S_IMAGE_PULL_SECRET=A", `GC_K8S_IMAGE_PULL_SECRET is "A": ` + subdomain},
 		{"GC_K8S_SERVICE_ACCOUNT=a_b", `GC_K8S_SERVICE_ACCOUNT is "a_b": ` + subdomain},
+		{"GC_K8S_SERVICE_ACCOUNT=A|GC_K8S_IMAGE_PULL_SECRET=B", `GC_K8S_SERVICE_ACCOUNT is "A": ` + subdomain},
 		{"GC_K8S_IMAGE_PULL_POLICY=always", `GC_K8S_IMAGE_PULL_POLICY is "always": give Always, IfNotPresent or Never`},
 		{"GC_K8S_PREBAKED=maybe", `GC_K8S_PREBAKED is "maybe": give true or false`},
 		{"GC_K8S_RUN_AS_USER=0", `GC_K8S_RUN_AS_USER is "0": give a user id above 0`},
@@ -101,6 +103,7 @@ func TestASettingThatCantBeRightIsSaidInOneLine(t *testing.T) {
 		{"LINUX_USERNAME=a:b", `LINUX_USERNAME is "a:b": ` + user},
 		{"LINUX_USERNAME=a\nb", `LINUX_USERNAME is "a\nb": ` + user},
 		{"LINUX_USERNAME=" + strings.Repeat("a", 33), `LINUX_USERNAME is "` + strings.Repeat("a", 33) + `": ` + user},
+		{"LINUX_USERNAME=root", `LINUX_USERNAME is "root": an agent can't be root in its pod`},
 		{"GC_K8S_DOLT_PORT=0", `GC_K8S_DOLT_PORT is "0": give a port, 1 to 65535`},
 		{"GC_K8S_DOLT_PORT=65536", `GC_K8S_DOLT_PORT is "65536": give a port, 1 to 65535`},
 		{"GC_K8S_DOLT_PORT=tcp://10.0.0.1:3307", `GC_K8S_DOLT_PORT is "tcp://10.0.0.1:3307": give a port, 1 to 65535`},
@@ -108,9 +111,11 @@ func TestASettingThatCantBeRightIsSaidInOneLine(t *testing.T) {
 		{"GC_K8S_MEM_REQUEST=1 Gi", `GC_K8S_MEM_REQUEST is "1 Gi": ` + quantity},
 		{"GC_K8S_CPU_LIMIT=two", `GC_K8S_CPU_LIMIT is "two": ` + quantity},
 		{"GC_K8S_MEM_LIMIT=4GB", `GC_K8S_MEM_LIMIT is "4GB": ` + quantity},
+		{"GC_K8S_MEM_REQUEST=512m", `GC_K8S_MEM_REQUEST is "512m": m stands for a thousandth of a byte, Mi for a mebibyte`},
 		{"GC_K8S_CPU_REQUEST=3", `GC_K8S_CPU_REQUEST is 3, more than GC_K8S_CPU_LIMIT, which is 2`},
 		{"GC_K8S_CPU_LIMIT=0", `GC_K8S_CPU_REQUEST is 500m, more than GC_K8S_CPU_LIMIT, which is 0`},
 		{"GC_K8S_MEM_LIMIT=512Mi", `GC_K8S_MEM_REQUEST is 1Gi, more than GC_K8S_MEM_LIMIT, which is 512Mi`},
+		{"GC_K8S_CPU_REQUEST=3|GC_K8S_MEM_REQUEST=5Gi", `GC_K8S_CPU_REQUEST is 3, more than GC_K8S_CPU_LIMIT, which is 2`},
 	} {
 		t.Run(test.variables, func(t *testing.T) {
 			t.Parallel()
