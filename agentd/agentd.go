@@ -46,7 +46,11 @@ type Config struct {
 	Stdout io.Writer
 	// Grace is how long the agent may take to end when told to.
 	Grace time.Duration
-	Log   *slog.Logger
+	// LaunchWithin is how long agentd stays with no client and no agent; 0 means for ever.
+	LaunchWithin time.Duration
+	// HomeFallback is the agent's HOME when this process's own is of no use; "" means that there is no other.
+	HomeFallback string
+	Log          *slog.Logger
 }
 
 // ErrLeft means that this process had to leave while its session lives on, for another to adopt.
@@ -79,6 +83,9 @@ func Serve(ctx context.Context, c Config) (status int, err error) {
 	<-p.session.Settled()
 	owned.Go(func() { rest(ctx, p.session.Changed, c.trim) })
 	owned.Go(func() { stopOnSignal(ctx, c, p.session, leave) })
+	if c.LaunchWithin > 0 {
+		owned.Go(func() { endUnlaunched(ctx, c, p.session, p.server) })
+	}
 	owned.Go(func() { leaveOn(p.server.Serve(p.listener), leave) })
 	if p.probes != nil {
 		owned.Go(func() { leaveOn(p.health.Serve(p.probes), leave) })
@@ -173,8 +180,12 @@ func open(c Config) (p *parts, err error) {
 	if p.listener, err = c.listen(p); err != nil {
 		return p, err
 	}
+	home, err := usableHome(os.Getenv("HOME"), c.HomeFallback)
+	if err != nil {
+		return p, err
+	}
 	p.session = session.New(session.Config{
-		RunDir: c.RunDir, StateDir: c.StateDir, TmuxDir: c.TmuxDir, TerminationLog: c.TerminationLog, Grace: c.Grace, Log: c.Log, Output: output, Logged: logged,
+		RunDir: c.RunDir, Home: home, StateDir: c.StateDir, TmuxDir: c.TmuxDir, TerminationLog: c.TerminationLog, Grace: c.Grace, Log: c.Log, Output: output, Logged: logged,
 	})
 	metrics := health.NewMetrics(p.session, func() health.Counters { return counters(p.session.Counters(), c.Parent.Restarts()) })
 	if c.Health != "" {

@@ -78,7 +78,8 @@ type Server struct {
 
 	mu       sync.Mutex
 	links    map[*link]struct{}
-	draining bool // set before exchanges is waited for: none is added after
+	changed  chan struct{} // closed at the next change of the links; nil when nobody asked
+	draining bool          // set before exchanges is waited for: none is added after
 }
 
 // New makes a Server. It does nothing before Serve.
@@ -161,13 +162,32 @@ func (s *Server) run(l *link) {
 	}
 	s.links[l] = struct{}{}
 	s.handlers.Add(1)
-	s.observer.Links(len(s.links))
+	s.linksChanged()
 	s.mu.Unlock()
 	defer s.handlers.Done()
 	err := l.conn.Serve(context.Background())
 	s.mu.Lock()
 	delete(s.links, l)
-	s.observer.Links(len(s.links))
+	s.linksChanged()
 	s.mu.Unlock()
 	s.log.Debug("connection ended", "role", l.role, "peer", l.version, "reason", err, "code", mux.CloseCode(err))
+}
+
+// linksChanged tells of another number of links. The caller holds mu.
+func (s *Server) linksChanged() {
+	s.observer.Links(len(s.links))
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+}
+
+// Links tells how many clients are connected; changed is closed when one comes or goes.
+func (s *Server) Links() (n int, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return len(s.links), s.changed
 }

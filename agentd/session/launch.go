@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,9 +137,26 @@ func (s *Session) giveUp(err error) {
 	}
 }
 
+// Abandon ends a session that has no agent, with status 1 and the reason given. It is false when there is a launch, or the session has ended.
+func (s *Session) Abandon(reason string) bool {
+	s.mu.Lock()
+	if s.launch != nil || s.ended {
+		s.mu.Unlock()
+		return false
+	}
+	s.ended = true // no launch begins any more
+	s.mu.Unlock()
+	select {
+	case s.failed <- errors.New(reason):
+		return true
+	case <-s.over:
+		return false
+	}
+}
+
 // start gets the agent going in its tmux, and hands it to Run.
 func (s *Session) start(ctx context.Context, key string, l wire.Launch, report *steps) (*agent, plan, error) {
-	p, err := newPlan(l)
+	p, err := s.newPlan(l)
 	if err != nil {
 		return nil, p, err
 	}
@@ -166,7 +184,7 @@ func (s *Session) start(ctx context.Context, key string, l wire.Launch, report *
 	}
 }
 
-func newPlan(l wire.Launch) (plan, error) {
+func (s *Session) newPlan(l wire.Launch) (plan, error) {
 	p := plan{Launch: l, command: l.Command, workDir: l.WorkDir, env: l.Env, columns: l.Columns, rows: l.Rows}
 	if p.columns <= 0 {
 		p.columns = defaultColumns
@@ -182,32 +200,40 @@ func newPlan(l wire.Launch) (plan, error) {
 	if strings.Contains(l.Command, "\x00") {
 		return p, wire.Errorf(wire.CodeBadRequest, "the command holds a zero byte")
 	}
-	p.process = processEnv(l)
+	env := s.processEnv(l)
+	p.process = joined(env)
 	if p.workDir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			home = "/"
-		}
-		p.workDir = home
+		p.workDir = cmp.Or(env["HOME"], "/")
 	}
 	return p, nil
 }
 
 // processEnv gives the environment of the agent's processes.
-func processEnv(l wire.Launch) []string {
+func (s *Session) processEnv(l wire.Launch) map[string]string {
 	env := map[string]string{}
 	if l.BaseEnv != nil {
 		maps.Copy(env, l.BaseEnv)
 	} else {
 		for _, kv := range os.Environ() {
-			name, value, _ := strings.Cut(kv, "=")
-			env[name] = value
+			if name, value, _ := strings.Cut(kv, "="); !strings.HasPrefix(name, ownPrefix) {
+				env[name] = value
+			}
+		}
+		if s.cfg.Home != "" {
+			env["HOME"] = s.cfg.Home
 		}
 	}
 	for _, name := range append([]string{"TMUX", "TMUX_PANE"}, l.Unset...) {
 		delete(env, name)
 	}
 	maps.Copy(env, l.Env)
+	return env
+}
+
+// ownPrefix begins the names of agentd's own variables, which are no business of the agent's.
+const ownPrefix = "AGENTD_"
+
+func joined(env map[string]string) []string {
 	list := make([]string, 0, len(env))
 	for name, value := range env {
 		list = append(list, name+"="+value)

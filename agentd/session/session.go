@@ -28,6 +28,8 @@ type Config struct {
 	StateDir string
 	// TmuxDir is the TMUX_TMPDIR whose default socket is the session's; empty means tmux's own default.
 	TmuxDir string
+	// Home is the agent's HOME, where the launch doesn't bring one; empty means this process's.
+	Home string
 	// Tmux is the path of tmux; empty means the one on the PATH.
 	Tmux string
 	// TerminationLog is the file that gets the last lines of the screen; empty means none.

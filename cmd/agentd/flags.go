@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -33,6 +34,8 @@ type options struct {
 	terminationLog string
 	output         string
 	grace          time.Duration
+	launchWithin   time.Duration
+	homeFallback   string
 	logLevel       string
 }
 
@@ -47,6 +50,8 @@ func (o *options) register(f *pflag.FlagSet) {
 	f.StringVar(&o.terminationLog, "termination-log", existing(podTerminationLog), "file for the agent's last screen")
 	f.StringVar(&o.output, "output", "", "file for the agent's output as text lines, rotated at 4 MiB (default: stdout)")
 	f.DurationVar(&o.grace, "grace", defaultGrace, "how long the agent may take to end when told to")
+	f.DurationVar(&o.launchWithin, "launch-within", 0, "give up when no client has been connected for so long and none has launched an agent (default: never)")
+	f.StringVar(&o.homeFallback, "home-fallback", "", "folder that is the agent's HOME when the one in the environment can't be made or written")
 	f.StringVar(&o.logLevel, "log-level", "info", "least severe messages that are logged: debug, info, warn or error")
 }
 
@@ -96,6 +101,10 @@ func (o *options) check() error {
 		return fmt.Errorf("no public keys: give --public-keys or %s", variable("public-keys"))
 	case o.grace <= 0:
 		return fmt.Errorf("--grace %s is no time to end in", o.grace)
+	case o.launchWithin < 0:
+		return fmt.Errorf("--launch-within %s lies in the past", o.launchWithin)
+	case o.homeFallback != "" && !filepath.IsAbs(o.homeFallback):
+		return fmt.Errorf("--home-fallback %q is not an absolute path", o.homeFallback)
 	}
 	if !o.inherits() && !strings.HasPrefix(o.listen, "unix:") && !strings.HasPrefix(o.listen, "tcp:") {
 		return fmt.Errorf("--listen %q is neither unix:PATH nor tcp:HOST:PORT", o.listen)

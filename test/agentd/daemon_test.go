@@ -37,6 +37,7 @@ type daemon struct {
 	cmd      *exec.Cmd
 	log, out *buffer  // stderr, stdout
 	wrap     []string // what the program is run by
+	env      []string // added to its environment
 	ended    chan struct{}
 }
 
@@ -101,6 +102,7 @@ func (d *daemon) run(args ...string) {
 	d.cmd.ExtraFiles = []*os.File{f}
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	d.cmd.Env = append(os.Environ(), "SHELL=/bin/bash", "PS1=$ ", "HOME="+d.dir)
+	d.cmd.Env = append(d.cmd.Env, d.env...)
 	d.spawn()
 }
 
