@@ -4,8 +4,9 @@ import (
 	"net"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gascity/agentd/agentd/wire"
 )
@@ -21,13 +22,12 @@ func (b *Backend) Adapt(launch *wire.Launch, start *wire.Start) error {
 
 func adapt(launch *wire.Launch, start *wire.Start, s settings) error {
 	city := cityOf(start)
-	move := city.mover()
 	launch.BaseEnv = nil
-	launch.Command = move(launch.Command)
+	launch.Command = city.move(launch.Command)
 	for _, commands := range []*[]string{&launch.PreStart, &launch.SessionSetup, &launch.SessionLive} {
 		moved := make([]string, len(*commands))
 		for i, command := range *commands {
-			moved[i] = move(command)
+			moved[i] = city.move(command)
 		}
 		*commands = moved
 	}
@@ -35,7 +35,7 @@ func adapt(launch *wire.Launch, start *wire.Start, s settings) error {
 	env := map[string]string{}
 	for name, value := range launch.Env {
 		if isPath(name) {
-			value = move(value)
+			value = city.move(value)
 		}
 		env[name] = value
 	}
@@ -113,28 +113,36 @@ func (c city) workDir(dir string) string {
 	return workspace
 }
 
-// mover gives a function that puts /workspace in the city's place wherever a text names it: the folder itself or something in it, not another one whose
-// name just begins the same.
-func (c city) mover() func(string) string {
-	if len(c) == 0 {
-		return func(text string) string { return text }
+// move puts /workspace in the city's place wherever a text names it: the folder itself or something in it, not another one whose name just begins or ends
+// the same.
+func (c city) move(text string) string {
+	var moved strings.Builder
+	before := ' '
+	for text != "" {
+		if dir := c.named(text); dir != "" && !isNameRune(before) && !strings.ContainsRune("./~-", before) {
+			moved.WriteString(workspace)
+			text = text[len(dir):]
+		}
+		next, size := utf8.DecodeRuneInString(text)
+		moved.WriteString(text[:size])
+		text, before = text[size:], next
 	}
-	var quoted []string
+	return moved.String()
+}
+
+// named gives the city's folder when a text begins with its name, "" otherwise. A name ends before what can't be part of one, or would need quotes to be.
+func (c city) named(text string) string {
 	for _, dir := range c {
-		quoted = append(quoted, regexp.QuoteMeta(dir))
-	}
-	// A path ends before what can't be part of a file's name, or needs quotes to be.
-	names := regexp.MustCompile(`(^|[^A-Za-z0-9_./~-])(?:` + strings.Join(quoted, "|") + `)(/|$|[^A-Za-z0-9_.~-])`)
-	return func(text string) string {
-		for {
-			// Two names may share what stands between them, so once more.
-			moved := names.ReplaceAllString(text, "${1}"+workspace+"${2}")
-			if moved == text {
-				return text
-			}
-			text = moved
+		rest, ok := strings.CutPrefix(text, dir)
+		if next, _ := utf8.DecodeRuneInString(rest); ok && (rest == "" || !isNameRune(next) && !strings.ContainsRune(".~-+@%#", next)) {
+			return dir
 		}
 	}
+	return ""
+}
+
+func isNameRune(r rune) bool {
+	return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || r == utf8.RuneError
 }
 
 // doltVariables are all that tell an agent where Dolt is.
