@@ -40,7 +40,7 @@ type Files struct {
 	Into string
 	// Fill writes the entries.
 	Fill func(*pack.Packer) error
-	// Skip tells which files to leave out, by their source and their entry's name. It may be nil.
+	// Skip tells which files, links and folders with all in them to leave out, by their source and their entry's name. It may be nil.
 	Skip func(src, entry string) bool
 	// Compress says that the way to the session is slow enough for compression to be worth its time.
 	Compress bool

@@ -75,12 +75,12 @@ func outOfWorkspace(_, entry string) bool { return path.Base(entry) == gcDir }
 // destination is where a file goes in the workspace, as pack's Path takes it. gc means the workspace, not the work dir.
 func destination(relDst string) string {
 	at := strings.TrimLeft(filepath.ToSlash(relDst), "/")
-	if at == "" || at == "." {
+	switch clean := path.Clean(at); {
+	case clean == ".":
 		return ""
+	case strings.HasSuffix(at, "/"):
+		return clean + "/"
+	default:
+		return clean
 	}
-	into := strings.HasSuffix(at, "/")
-	if at = path.Clean(at); into {
-		at += "/"
-	}
-	return at
 }

@@ -24,13 +24,13 @@ type Packer struct {
 	ctx  context.Context
 	tar  *tar.Writer
 	warn func(string)
-	// skip reports files that are not to be copied, by their source and where they go. It may be nil.
+	// skip reports what is not to be copied, by its source and where it goes. It may be nil.
 	skip func(src, dst string) bool
 	buf  []byte
 }
 
-// New makes a packer that writes to w until ctx ends. Each warning is one line. skip, which may be nil, tells which files to leave out, given the
-// source's path and the entry's name.
+// New makes a packer that writes to w until ctx ends. Each warning is one line. skip, which may be nil, tells what to leave out, given the source's path
+// and the entry's name: a file, a link, or a folder with all that is in it.
 func New(ctx context.Context, w io.Writer, warn func(string), skip func(src, entry string) bool) *Packer {
 	return &Packer{ctx: ctx, tar: tar.NewWriter(w), warn: warn, skip: skip}
 }
@@ -96,10 +96,23 @@ func (p *Packer) Path(src, at string) error {
 	if at == "" || strings.HasSuffix(at, "/") {
 		at += filepath.Base(src)
 	}
-	return p.file(src, path.Clean(at))
+	at = path.Clean(at)
+	if p.skipped(src, at) {
+		return nil
+	}
+	return p.file(src, at)
 }
 
+func (p *Packer) skipped(src, entry string) bool { return p.skip != nil && p.skip(src, entry) }
+
 func (p *Packer) add(root, name, entry string, d fs.DirEntry) error {
+	skipped := p.skipped(name, entry)
+	switch {
+	case skipped && d.IsDir():
+		return fs.SkipDir
+	case skipped:
+		return nil
+	}
 	switch d.Type() {
 	case fs.ModeDir:
 		return p.folder(name, entry)
@@ -145,9 +158,6 @@ func (p *Packer) link(root, name, entry string) error {
 }
 
 func (p *Packer) file(name, entry string) error {
-	if p.skip != nil && p.skip(name, entry) {
-		return nil
-	}
 	// Not blocking: a named pipe at the end of a link would wait for a writer.
 	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {

@@ -9,7 +9,9 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -130,6 +132,32 @@ func TestWhatIsMissingOrSkippedIsNotPacked(t *testing.T) {
 	p := New(t.Context(), io.Discard, func(string) {}, nil)
 	if err := p.Dir(filepath.Join(dir, "file"), ""); err == nil || !strings.Contains(err.Error(), "is not a folder") {
 		t.Errorf("a file as a folder: %v", err)
+	}
+}
+
+// What comes after a skipped folder is packed all the same, and so is what comes after a skipped link.
+func TestASkippedFolderIsLeftOutWithAllInIt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, folder := range []string{"a", ".gc/run", "b/.gc"} {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, folder, "file"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "c"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range []string{"a/.gc", "c/.gc", "c/link"} {
+		if err := os.Symlink("../a/file", filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, warnings := packed(t, func(_, entry string) bool { return path.Base(entry) == ".gc" }, func(p *Packer) error { return p.Dir(dir, "") })
+	if want := []string{"a/", "a/file", "b/", "c/", "c/link"}; !slices.Equal(slices.Sorted(maps.Keys(got)), want) || len(warnings) > 0 {
+		t.Errorf("got %q, %q, want %q", got, warnings, want)
 	}
 }
 
