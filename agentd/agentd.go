@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gascity/agentd/agentd/auth"
+	"github.com/gascity/agentd/agentd/credentials"
 	"github.com/gascity/agentd/agentd/health"
 	"github.com/gascity/agentd/agentd/pid1"
 	"github.com/gascity/agentd/agentd/server"
@@ -48,6 +49,9 @@ type Config struct {
 	Grace time.Duration
 	// LaunchWithin is how long agentd stays with no client and no agent; 0 means for ever.
 	LaunchWithin time.Duration
+	// ClaudeCredentials and GitCredentials are folders of secrets for the agent, which may be missing; "" means none.
+	ClaudeCredentials string
+	GitCredentials    string
 	// HomeFallback is the agent's HOME when this process's own is of no use; "" means that there is no other.
 	HomeFallback string
 	Log          *slog.Logger
@@ -185,7 +189,7 @@ func open(c Config) (p *parts, err error) {
 		return p, err
 	}
 	p.session = session.New(session.Config{
-		RunDir: c.RunDir, Home: home, StateDir: c.StateDir, TmuxDir: c.TmuxDir, TerminationLog: c.TerminationLog, Grace: c.Grace, Log: c.Log, Output: output, Logged: logged,
+		RunDir: c.RunDir, Home: home, Credentials: c.credentials(), StateDir: c.StateDir, TmuxDir: c.TmuxDir, TerminationLog: c.TerminationLog, Grace: c.Grace, Log: c.Log, Output: output, Logged: logged,
 	})
 	metrics := health.NewMetrics(p.session, func() health.Counters { return counters(p.session.Counters(), c.Parent.Restarts()) })
 	if c.Health != "" {
@@ -197,6 +201,10 @@ func open(c Config) (p *parts, err error) {
 	}
 	p.server = server.New(server.Config{Session: p.session, Verifier: p.verifier, Observer: metrics, Log: c.Log})
 	return p, nil
+}
+
+func (c Config) credentials() *credentials.Source {
+	return &credentials.Source{Claude: c.ClaudeCredentials, Git: c.GitCredentials, StateDir: c.StateDir, Log: c.Log}
 }
 
 func counters(n session.Counters, restarts uint64) health.Counters {

@@ -163,6 +163,9 @@ func (s *Session) start(ctx context.Context, key string, l wire.Launch, report *
 	if err := s.Stage(p.workDir); err != nil {
 		return nil, p, err
 	}
+	if err := s.giveCredentials(&p); err != nil {
+		report.warn("%v", err)
+	}
 	if err := p.preStart(ctx, report); err != nil {
 		return nil, p, err
 	}
@@ -200,16 +203,15 @@ func (s *Session) newPlan(l wire.Launch) (plan, error) {
 	if strings.Contains(l.Command, "\x00") {
 		return p, wire.Errorf(wire.CodeBadRequest, "the command holds a zero byte")
 	}
-	env := s.processEnv(l)
-	p.process = joined(env)
+	p.process = s.processEnv(l)
 	if p.workDir == "" {
-		p.workDir = cmp.Or(env["HOME"], "/")
+		p.workDir = cmp.Or(p.variable("HOME"), "/")
 	}
 	return p, nil
 }
 
 // processEnv gives the environment of the agent's processes.
-func (s *Session) processEnv(l wire.Launch) map[string]string {
+func (s *Session) processEnv(l wire.Launch) []string {
 	env := map[string]string{}
 	if l.BaseEnv != nil {
 		maps.Copy(env, l.BaseEnv)
@@ -227,19 +229,25 @@ func (s *Session) processEnv(l wire.Launch) map[string]string {
 		delete(env, name)
 	}
 	maps.Copy(env, l.Env)
-	return env
-}
-
-// ownPrefix begins the names of agentd's own variables, which are no business of the agent's.
-const ownPrefix = "AGENTD_"
-
-func joined(env map[string]string) []string {
 	list := make([]string, 0, len(env))
 	for name, value := range env {
 		list = append(list, name+"="+value)
 	}
 	slices.Sort(list)
 	return list
+}
+
+// ownPrefix begins the names of agentd's own variables, which are no business of the agent's.
+const ownPrefix = "AGENTD_"
+
+// variable gives a variable of the agent's processes, "" if there is none.
+func (p *plan) variable(name string) string {
+	for _, kv := range p.process {
+		if value, ok := strings.CutPrefix(kv, name+"="); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 // startTmux starts the tmux server with the agent in it.

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gascity/agentd/agentd/credentials"
 	"github.com/gascity/agentd/agentd/transcript"
 	"github.com/gascity/agentd/agentd/wire"
 )
@@ -28,6 +29,8 @@ type Config struct {
 	StateDir string
 	// TmuxDir is the TMUX_TMPDIR whose default socket is the session's; empty means tmux's own default.
 	TmuxDir string
+	// Credentials are the agent's; nil means none.
+	Credentials *credentials.Source
 	// Home is the agent's HOME, where the launch doesn't bring one; empty means this process's.
 	Home string
 	// Tmux is the path of tmux; empty means the one on the PATH.

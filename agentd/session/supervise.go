@@ -33,6 +33,7 @@ func (s *Session) supervise(ctx context.Context, a *agent) (wire.Exit, error) {
 	owned.Go(func() { a.deliverLate(work) })
 	owned.Go(func() { a.watchScreen(work) })
 	owned.Go(func() { a.stopWhenAsked(work) })
+	owned.Go(func() { a.followCredentials(work) })
 	ended := make(chan struct{}, 1)
 	owned.Go(func() { a.watchRoot(work, ended) })
 

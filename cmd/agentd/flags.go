@@ -23,20 +23,22 @@ const (
 
 // options are the flags of init and serve. Init checks them, so that a mistake is said once, and hands them on to every serve.
 type options struct {
-	listen         string
-	listenFD       int
-	health         string
-	audience       string
-	publicKeys     string
-	runDir         string
-	stateDir       string
-	tmuxDir        string
-	terminationLog string
-	output         string
-	grace          time.Duration
-	launchWithin   time.Duration
-	homeFallback   string
-	logLevel       string
+	listen            string
+	listenFD          int
+	health            string
+	audience          string
+	publicKeys        string
+	runDir            string
+	stateDir          string
+	tmuxDir           string
+	terminationLog    string
+	output            string
+	grace             time.Duration
+	launchWithin      time.Duration
+	homeFallback      string
+	claudeCredentials string
+	gitCredentials    string
+	logLevel          string
 }
 
 func (o *options) register(f *pflag.FlagSet) {
@@ -52,6 +54,8 @@ func (o *options) register(f *pflag.FlagSet) {
 	f.DurationVar(&o.grace, "grace", defaultGrace, "how long the agent may take to end when told to")
 	f.DurationVar(&o.launchWithin, "launch-within", 0, "give up when no client has been connected for so long and none has launched an agent (default: never)")
 	f.StringVar(&o.homeFallback, "home-fallback", "", "folder that is the agent's HOME when the one in the environment can't be made or written")
+	f.StringVar(&o.claudeCredentials, "claude-credentials", "", "folder of .credentials.json, .claude.json and settings.json for the agent's Claude configuration, followed when it changes")
+	f.StringVar(&o.gitCredentials, "git-credentials", "", "folder of the file token, the agent's GITHUB_TOKEN, followed when it changes")
 	f.StringVar(&o.logLevel, "log-level", "info", "least severe messages that are logged: debug, info, warn or error")
 }
 

@@ -107,7 +107,8 @@ func serveCommand(stdout, stderr io.Writer) *cobra.Command {
 			status, err := agentd.Serve(c.Context(), agentd.Config{
 				Parent: parent, Listen: o.listen, Health: o.health, Audience: o.audience, PublicKeys: o.publicKeys,
 				RunDir: o.runDir, StateDir: o.stateDir, TmuxDir: o.tmuxDir, TerminationLog: o.terminationLog,
-				Output: o.output, Stdout: stdout, Grace: o.grace, LaunchWithin: o.launchWithin, HomeFallback: o.homeFallback, Log: log,
+				Output: o.output, Stdout: stdout, Grace: o.grace, LaunchWithin: o.launchWithin, HomeFallback: o.homeFallback,
+				ClaudeCredentials: o.claudeCredentials, GitCredentials: o.gitCredentials, Log: log,
 			})
 			if err != nil {
 				log.Error("serve failed", "error", err)

@@ -1,8 +1,13 @@
 package agentd_test
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/gascity/agentd/agentd/wire"
 )
 
 func TestASessionThatNobodyLaunchesIsGivenUp(t *testing.T) {
@@ -38,5 +43,60 @@ func TestTheAgentSeesAHomeThatWorksAndNothingOfAgentds(t *testing.T) {
 		if !strings.Contains("\n"+env, "\n"+want+"\n") {
 			t.Errorf("the agent doesn't see %q:\n%s", want, env)
 		}
+	}
+}
+
+// The secrets of a pod reach the agent and what it starts, and reach it again when they change.
+func TestCredentialsReachTheAgentAndAreRefreshed(t *testing.T) {
+	t.Parallel()
+	d := prepare(t)
+	mounted := d.path("secret")
+	write := func(name, text string) {
+		t.Helper()
+		if err := errors.Join(os.MkdirAll(mounted, 0o700), os.WriteFile(filepath.Join(mounted, name), []byte(text), 0o440)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(".credentials.json", "first")
+	write("token", "ghp_first\n")
+	d.run("--claude-credentials", mounted, "--git-credentials", mounted, "--log-level", "debug")
+	c := d.dial()
+	d.launchAll(c, wire.Launch{
+		PreStart: []string{`test "$(cat ~/.claude/.credentials.json) $GITHUB_TOKEN" = "first ghp_first" && touch pre`},
+		Command:  `echo "token: $GITHUB_TOKEN, file: $(cat ~/.claude/.credentials.json)"; exec cat`,
+	})
+	d.waitText(c, "token: ghp_first, file: first")
+	if _, err := os.Stat(d.path("work", "pre")); err != nil {
+		t.Errorf("pre_start saw no credentials: %v", err)
+	}
+	write(".credentials.json", "second")
+	write("token", "ghp_second")
+	within(t, "the file is refreshed", func() bool { return read(t, d.path(".claude", ".credentials.json")) == "second" })
+	within(t, "the token is refreshed", func() bool { return d.tmux("show-environment", "-g", "GITHUB_TOKEN") == "GITHUB_TOKEN=ghp_second" })
+	d.tmux("new-window", "-t", "main", "-c", d.path("work"), `echo "$GITHUB_TOKEN" > fresh; exec cat`)
+	within(t, "a new pane has the new token", func() bool { return read(t, d.path("work", "fresh")) == "ghp_second\n" })
+	var meta wire.MetaList
+	if d.call(c, wire.OpMetaList, nil, &meta); meta.Meta["GITHUB_TOKEN"] != "" {
+		t.Error("the token is in the metadata")
+	}
+	for name, text := range map[string]string{"the log": d.log.String(), "meta.json": read(t, d.path("state", "meta.json")), "the record": read(t, d.path("state", "credentials.json"))} {
+		if strings.Contains(text, "ghp_") || strings.Contains(text, "second") {
+			t.Errorf("%s holds a secret: %s", name, text)
+		}
+	}
+}
+
+func TestATokenThatTheLaunchBringsStays(t *testing.T) {
+	t.Parallel()
+	d := prepare(t)
+	if err := os.WriteFile(d.path("run", "token"), []byte("from the secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.run("--git-credentials", d.path("run"))
+	c := d.dial()
+	d.launchAll(c, wire.Launch{Env: map[string]string{"GITHUB_TOKEN": "the launch's"}, Command: `echo "token: $GITHUB_TOKEN"; exec cat`})
+	d.waitText(c, "token: the launch's")
+	if got := d.tmux("show-environment", "-g", "GITHUB_TOKEN"); got != "GITHUB_TOKEN=the launch's" {
+		t.Errorf("new panes get %q", got)
 	}
 }
