@@ -7,7 +7,7 @@ FUZZTIME ?= 10s
 
 PROGRAMS  := agentd gcctl gc-session-local
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
-SCRIPTS   := .ci/run test/needs test/vuln test/demo/demo
+SCRIPTS   := .ci/run test/needs test/vuln test/demo/demo $(addprefix test/cluster/,cluster node pki programs)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -15,10 +15,10 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # Static, and stamped with the version from version control, even where GOFLAGS turns stamping off.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=true -ldflags '-s -w'
 
-.PHONY: help build demo test race lint vuln fuzz bench cross picture install clean needs
+.PHONY: help build demo test race lint vuln fuzz bench cross picture install clean needs cluster cluster-up cluster-down
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 build: ## static binaries for this machine, in bin/
 	@mkdir -p bin
@@ -27,10 +27,24 @@ build: ## static binaries for this machine, in bin/
 demo: ## two live agents in the local backend, in seconds (AGENTS="bash python3" chooses which)
 	@AGENTS="$(AGENTS)" test/demo/demo
 
-test: needs lint vuln cross race ## everything: format, vet, staticcheck, govulncheck, cross-builds, all tests under the race detector
+test: needs lint vuln cross cluster race ## everything: format, vet, staticcheck, govulncheck, cross-builds, all tests under the race detector
 
 needs:
 	@test/needs git tmux cc python3 node vim less
+
+cluster-up: ## a Kubernetes of one node for tests, on Linux as root; prints what a shell needs to use it (test/cluster/README.md)
+	@test/cluster/cluster possible
+	@test/needs ip nft openssl pgrep >&2
+	@test/cluster/cluster up
+
+cluster-down: ## end it, and leave nothing
+	@test/cluster/cluster down
+
+# Before tests: where it can be had, and the tests aren't to use another one.
+cluster:
+	@if [ -n "$$E2E_KUBECONFIG" ]; then echo "tests use the cluster of $$E2E_KUBECONFIG"; \
+	elif test/cluster/cluster possible; then $(MAKE) -s cluster-up >/dev/null; \
+	else echo "tests that want a cluster are skipped"; fi
 
 race: ## all tests under the race detector, end to end tests among them
 	$(GO) test -race -p 2 -timeout 25m ./...
