@@ -77,7 +77,7 @@ func newRoot(a *app) *cobra.Command {
 	add(root, "sessions", newList(a), newStart(a), newStop(a), newMeta(a), newCopy(a))
 	add(root, "looking", newPeek(a), newLogs(a))
 	add(root, "typing", newAttach(a), newNudge(a), newKeys(a), newInterrupt(a))
-	add(root, "other", newHub(a), newCompletion(a), newVersion(a))
+	add(root, "other", newHub(a), newDoctor(a), newCompletion(a), newVersion(a))
 	root.AddCommand(newExecSession(a))
 	callIt(root, a.program())
 	root.SetHelpCommandGroupID("other")

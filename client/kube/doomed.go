@@ -103,7 +103,7 @@ func diagnose(pod *corev1.Pod) trouble {
 // containerTrouble says what is wrong with a container.
 func containerTrouble(status *corev1.ContainerStatus) trouble {
 	if t := status.State.Terminated; t != nil {
-		return terminationTrouble(t)
+		return terminationTrouble(status.Image, t)
 	}
 	w := status.State.Waiting
 	if w == nil {
@@ -152,13 +152,13 @@ func noAgentd(image string) trouble {
 	}
 }
 
-func terminationTrouble(t *corev1.ContainerStateTerminated) trouble {
+func terminationTrouble(image string, t *corev1.ContainerStateTerminated) trouble {
 	switch {
 	case t.Reason == "OOMKilled":
 		return trouble{what: "it ran out of memory (OOMKilled): raise GC_K8S_MEM_LIMIT", code: wire.CodeFailed}
 	case (t.Reason == "StartError" || t.Reason == "ContainerCannotRun") && strings.Contains(t.Message, "executable file not found"),
 		(t.Reason == "StartError" || t.Reason == "ContainerCannotRun") && strings.Contains(t.Message, "no such file or directory"):
-		return noAgentd("of the pod")
+		return noAgentd(image)
 	}
 	return trouble{what: fmt.Sprintf("agentd ended with status %d (%s)", t.ExitCode, t.Reason), code: wire.CodeFailed}
 }

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -27,14 +29,28 @@ func (b *Backend) CheckImage(ctx context.Context, image string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	_, err := b.Try(ctx, image, "agentd", "version")
+	_, err := b.Try(ctx, Trial{Image: image, Command: []string{"agentd", "version"}})
 	return err
 }
 
+// neverRan says that the container could not be started.
+func neverRan(end *corev1.ContainerStateTerminated) bool {
+	return end.Reason == "StartError" || end.Reason == "ContainerCannotRun"
+}
+
+// Trial is a command to run in an image.
+type Trial struct {
+	Image   string
+	Command []string
+
+	pullSecret string
+	pullPolicy corev1.PullPolicy
+}
+
 // Try runs a command in a pod of its own, which is removed again, and gives what it printed. A command that fails is an error with that.
-func (b *Backend) Try(ctx context.Context, image string, command ...string) (string, error) {
+func (b *Backend) Try(ctx context.Context, trial Trial) (string, error) {
 	pods := b.client.CoreV1().Pods(b.target.Namespace)
-	pod, err := pods.Create(ctx, checkPod(image, command), metav1.CreateOptions{})
+	pod, err := pods.Create(ctx, checkPod(trial), metav1.CreateOptions{})
 	if err != nil {
 		return "", b.explain("make a pod to try it in", err)
 	}
@@ -46,8 +62,13 @@ func (b *Backend) Try(ctx context.Context, image string, command ...string) (str
 		if err != nil {
 			return "", b.explain("look at the pod that tries it", err)
 		}
-		if agent := agentStatus(pod); agent != nil && agent.State.Terminated != nil && agent.State.Terminated.Reason != "StartError" && agent.State.Terminated.Reason != "ContainerCannotRun" {
-			return b.outcome(ctx, pod, agent.State.Terminated)
+		if agent := agentStatus(pod); agent != nil && agent.State.Terminated != nil {
+			switch end := agent.State.Terminated; {
+			case !neverRan(end):
+				return b.outcome(ctx, pod, end)
+			case trial.Command[0] != "agentd":
+				return "", wire.Errorf(wire.CodeFailed, "image %q can't run %q: %s", trial.Image, trial.Command[0], oneLine(end.Message))
+			}
 		}
 		if t := diagnose(pod); t.what != "" && t.patience == 0 {
 			return "", wire.Errorf(t.code, "%s", oneLine(t.what))
@@ -57,16 +78,16 @@ func (b *Backend) Try(ctx context.Context, image string, command ...string) (str
 		case <-ctx.Done():
 			t := diagnose(pod)
 			if t.what == "" {
-				t = trouble{what: fmt.Sprintf("the pod that tries image %q did not come up in time", image), code: wire.CodeUnavailable}
+				t = trouble{what: fmt.Sprintf("the pod that tries image %q did not come up in time", trial.Image), code: wire.CodeUnavailable}
 			}
 			return "", wire.Errorf(t.code, "%s", oneLine(t.what))
 		}
 	}
 }
 
-func checkPod(image string, command []string) *corev1.Pod {
+func checkPod(trial Trial) *corev1.Pod {
 	uid := int64(defaultUID)
-	return &corev1.Pod{
+	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "agentd-check-" + strings.ToLower(rand.Text()[:10]), Labels: map[string]string{labelApp: checkApp}},
 		Spec: corev1.PodSpec{
 			RestartPolicy: corev1.RestartPolicyNever, AutomountServiceAccountToken: ptr(false), EnableServiceLinks: ptr(false),
@@ -75,10 +96,22 @@ func checkPod(image string, command []string) *corev1.Pod {
 				RunAsNonRoot: ptr(true), RunAsUser: &uid, SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
 			Containers: []corev1.Container{{
-				Name: agentContainer, Image: image, ImagePullPolicy: corev1.PullIfNotPresent, Command: command, SecurityContext: unprivileged(),
+				Name: agentContainer, Image: trial.Image, ImagePullPolicy: cmp.Or(trial.pullPolicy, corev1.PullIfNotPresent), Command: trial.Command, SecurityContext: unprivileged(),
+				Resources: trialResources(),
 			}},
 		},
 	}
+	if trial.pullSecret != "" {
+		pod.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: trial.pullSecret}}
+	}
+	return pod
+}
+
+// trialResources are little, but something: a namespace with a quota demands that every container says what it takes.
+func trialResources() corev1.ResourceRequirements {
+	little := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("32Mi")}
+	most := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("256Mi")}
+	return corev1.ResourceRequirements{Requests: little, Limits: most}
 }
 
 // outcome gives what the command printed.

@@ -1,0 +1,160 @@
+package kube
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/version"
+	"k8s.io/client-go/rest"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/client/hub"
+)
+
+// What follows serves whoever examines a namespace: it changes nothing there but for pods that try something and go again.
+
+// Host is the API server's address.
+func (b *Backend) Host() string { return b.config.Host }
+
+// Answer is how the API server answered.
+type Answer struct {
+	Took time.Duration
+	// Time is the server's clock, to the second, as it was somewhere within Took; zero when the server did not say.
+	Time time.Time
+	// Version is empty when the server keeps it to itself.
+	Version version.Info
+}
+
+// Ask makes the cheapest request that there is.
+func (b *Backend) Ask(ctx context.Context) (Answer, error) {
+	const doing = "reach the cluster"
+	client, err := rest.HTTPClientFor(b.config)
+	if err != nil {
+		return Answer{}, b.explain(doing, err)
+	}
+	server, _, err := rest.DefaultServerUrlFor(b.config)
+	if err != nil {
+		return Answer{}, b.explain(doing, err)
+	}
+	at := server.ResolveReference(&url.URL{Path: strings.TrimSuffix(server.Path, "/") + "/version"})
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	if err != nil {
+		return Answer{}, b.explain(doing, err)
+	}
+	begun := time.Now()
+	response, err := client.Do(request)
+	if err != nil {
+		return Answer{}, b.explain(doing, err)
+	}
+	defer response.Body.Close()
+	answer := Answer{Took: time.Since(begun)}
+	if response.StatusCode == http.StatusUnauthorized {
+		return answer, b.explain(doing, apierrors.NewUnauthorized("Unauthorized"))
+	}
+	// Some servers tell it to nobody; all else works with them as well.
+	_ = json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&answer.Version)
+	if now, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		answer.Time = now
+	}
+	return answer, nil
+}
+
+// PodSecurity tells whether the namespace exists, and which pod security standard it enforces: empty for none.
+func (b *Backend) PodSecurity(ctx context.Context) (string, error) {
+	namespace, err := b.client.CoreV1().Namespaces().Get(ctx, b.target.Namespace, metav1.GetOptions{})
+	if err != nil {
+		if apierrors.IsForbidden(err) {
+			return "", err // few may look, and fewer need to
+		}
+		return "", b.explain(fmt.Sprintf("look at namespace %q", b.target.Namespace), err)
+	}
+	if namespace.DeletionTimestamp != nil {
+		return "", wire.Errorf(wire.CodeFailed, "namespace %q is being deleted", b.target.Namespace)
+	}
+	return namespace.Labels["pod-security.kubernetes.io/enforce"], nil
+}
+
+// Rehearse lets the API server check the pod of a session that is started with this environment, without making it.
+func (b *Backend) Rehearse(ctx context.Context, env []string) error {
+	s, err := parseSettings(env)
+	if err != nil {
+		return err
+	}
+	pod := newPod(b.target.Namespace, hub.Spec{Name: "doctor", WorkDir: workspace}, s)
+	_, err = b.client.CoreV1().Pods(b.target.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	if apierrors.IsAlreadyExists(err) { // there is a session of that name; it got past all checks
+		return nil
+	}
+	return b.explain("make a pod", err)
+}
+
+// Keys says whether the namespace has keys for agents. It makes none.
+type Keys struct {
+	There bool
+	// May says that whoever asks may make them where there are none.
+	May bool
+}
+
+// ExamineKeys looks at the Secret that holds the keys.
+func (b *Backend) ExamineKeys(ctx context.Context) (Keys, error) {
+	secret, err := b.client.CoreV1().Secrets(b.target.Namespace).Get(ctx, keysSecret, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		missing, err := b.Missing(ctx, makeKeys)
+		return Keys{May: len(missing) == 0}, err
+	case err != nil:
+		return Keys{}, b.explain(fmt.Sprintf("read the keys of agents (secret %q)", keysSecret), err)
+	}
+	key, err := parseSecret(secret)
+	if err != nil {
+		return Keys{}, err
+	}
+	public, err := key.PublicPEM()
+	if err == nil && !bytes.Contains(secret.Data[publicKey], bytes.TrimSpace(public)) {
+		err = wire.Errorf(wire.CodeFailed, "secret %q in namespace %q: key %q is not the public half of key %q, so no agent would believe a token", keysSecret, secret.Namespace, publicKey, privateKey)
+	}
+	return Keys{There: true}, err
+}
+
+// Settings are what the environment says of pods.
+type Settings struct {
+	Image, AgentdImage string
+	// Dolt is where agents are sent for the cluster's Dolt server, HOST:PORT. DoltWanted says that something in the environment speaks of one.
+	Dolt       string
+	DoltWanted bool
+
+	pullSecret string
+	pullPolicy corev1.PullPolicy
+}
+
+// SettingsOf reads an environment, as os.Environ gives it. What can't be right is said by the variable's name.
+func SettingsOf(env []string) (Settings, error) {
+	s, err := parseSettings(env)
+	if err != nil {
+		return Settings{}, err
+	}
+	v := variablesOf(env)
+	wanted := false
+	for _, name := range []string{"GC_K8S_DOLT_HOST", "GC_K8S_DOLT_PORT", "GC_DOLT_HOST", "GC_DOLT_PORT"} {
+		wanted = wanted || v.or(name, "") != ""
+	}
+	return Settings{
+		Image: s.image, AgentdImage: s.agentdImage, Dolt: s.doltHost + ":" + s.doltPort, DoltWanted: wanted,
+		pullSecret: s.pullSecret, pullPolicy: s.pullPolicy,
+	}, nil
+}
+
+// Trial is a trial of one of the settings' images.
+func (s Settings) Trial(image string, command ...string) Trial {
+	return Trial{Image: image, Command: command, pullSecret: s.pullSecret, pullPolicy: s.pullPolicy}
+}
