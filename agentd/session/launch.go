@@ -268,6 +268,9 @@ func (s *Session) startTmux(ctx context.Context, key string, p plan) (*agent, er
 	if tmux.Answers(s.cfg.TmuxDir) {
 		return nil, wire.Errorf(wire.CodeFailed, "a tmux server that is not agentd's runs on %s", tmux.SocketPath(s.cfg.TmuxDir))
 	}
+	if err := s.nameSockets(&p); err != nil {
+		s.log.Error("gc won't find the session under its own socket's name", "error", err)
+	}
 	c, err := tmux.Start(ctx, a.tmux, config, "="+sessionName)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gascity/agentd/agentd/credentials"
+	"github.com/gascity/agentd/agentd/tmux"
 	"github.com/gascity/agentd/agentd/transcript"
 	"github.com/gascity/agentd/agentd/wire"
 )
@@ -146,8 +147,11 @@ func (s *Session) await(ctx context.Context) (*agent, *wire.Exit, error) {
 // stoppedStatus is what a session exits with that is stopped before it runs an agent: as if by SIGTERM.
 const stoppedStatus = 128 + 15
 
-// Stage notes that files arrive for a coming launch in workDir.
+// Stage notes that files arrive for a coming launch in workDir. Where no agent can ever run it says so, before much is sent for nothing.
 func (s *Session) Stage(workDir string) error {
+	if err := (tmux.Options{Path: s.cfg.Tmux}).Missing(); err != nil {
+		return wire.Errorf(wire.CodeFailed, "%v", err)
+	}
 	s.mu.Lock()
 	s.workDir = workDir
 	s.mu.Unlock()

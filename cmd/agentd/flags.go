@@ -48,7 +48,7 @@ func (o *options) register(f *pflag.FlagSet) {
 	f.StringVar(&o.publicKeys, "public-keys", "", "file of the public keys that tokens are signed with (PEM), read again when it changes")
 	f.StringVar(&o.runDir, "run-dir", defaultRunDir, "folder for what a restart of the machine may lose")
 	f.StringVar(&o.stateDir, "state-dir", defaultState, "folder for what outlives the agent: its metadata")
-	f.StringVar(&o.tmuxDir, "tmux-dir", "", "TMUX_TMPDIR of the session's tmux server (default: tmux's own, /tmp)")
+	f.StringVar(&o.tmuxDir, "tmux-dir", existing(os.Getenv("TMUX_TMPDIR")), "TMUX_TMPDIR of the session's tmux server (default: the environment's, or tmux's own, /tmp)")
 	f.StringVar(&o.terminationLog, "termination-log", existing(podTerminationLog), "file for the agent's last screen")
 	f.StringVar(&o.output, "output", "", "file for the agent's output as text lines, rotated at 4 MiB (default: stdout)")
 	f.DurationVar(&o.grace, "grace", defaultGrace, "how long the agent may take to end when told to")

@@ -100,3 +100,50 @@ func TestATokenThatTheLaunchBringsStays(t *testing.T) {
 		t.Errorf("new panes get %q", got)
 	}
 }
+
+func TestAnImageWithoutTmuxIsSaidAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, ask := range map[string]struct {
+		op   wire.Op
+		body any
+	}{
+		"files come": {wire.OpPut, wire.Put{WorkDir: "/nowhere"}},
+		"a launch":   {wire.OpLaunch, wire.Launch{Command: "cat", PreStart: []string{"sleep 60"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := prepare(t)
+			d.env = []string{"PATH=" + d.path("work")}
+			d.run()
+			err := d.try(d.dial(), ask.op, ask.body, nil)
+			if err == nil || !strings.Contains(err.Error(), "tmux is not installed in the image") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// What runs beside the agent, with nothing but the pod's own environment, reaches the session by tmux's default socket and by the name that gc has for it.
+func TestTheSessionIsOnTheDefaultSocketUnderBothNames(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	c := d.dial()
+	city := d.path("work", "Our City")
+	if err := errors.Join(os.Mkdir(city, 0o700), os.WriteFile(filepath.Join(city, "city.toml"), []byte("[workspace]\nname = \"our-city\"\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	d.launchAll(c, wire.Launch{
+		Env:     map[string]string{"GC_CITY": city},
+		Command: `tmux -L our-city set-environment -t main GC_DRAIN_ACK yes; tmux -L "Our City" has-session -t main; echo "there: $?"; exec cat`,
+	})
+	d.waitText(c, "there: 0")
+	for _, args := range [][]string{nil, {"-L", "our-city"}, {"-L", "Our City"}} {
+		if got := d.tmux(append(args, "show-environment", "-t", "main", "GC_DRAIN_ACK")...); got != "GC_DRAIN_ACK=yes" {
+			t.Errorf("tmux %q: %q", args, got)
+		}
+	}
+	meta := wire.Meta{Key: "GC_DRAIN_ACK"}
+	if d.call(c, wire.OpMetaGet, meta, &meta); meta.Value != "yes" {
+		t.Errorf("what was set within is %+v here", meta)
+	}
+}
