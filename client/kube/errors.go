@@ -2,9 +2,11 @@ package kube
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -16,27 +18,45 @@ import (
 // explain makes one clear line of what the API server, or the way to it, answered to doing something in a namespace.
 func (b *Backend) explain(doing string, err error) error {
 	var known *wire.Error
+	var untrusted *tls.CertificateVerificationError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &known), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &known), errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", doing, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: the API server at %s did not answer in time: %w", doing, b.config.Host, context.DeadlineExceeded)
 	case apierrors.IsUnauthorized(err):
 		return wire.Errorf(wire.CodeUnavailable, "%s: the API server doesn't know who you are (Unauthorized): log in to the cluster again", doing)
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
 		return wire.Errorf(wire.CodeUnavailable, "%s: %s", doing, oneLine(err.Error()))
-	case apierrors.IsForbidden(err):
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot "): // says RBAC; quotas, limits and admission forbid in other words
 		return wire.Errorf(wire.CodeFailed, "%s: %s (the role agentd-operator of deploy/ allows it)", doing, oneLine(err.Error()))
 	case apierrors.IsNotFound(err) && strings.Contains(err.Error(), "namespaces "):
 		return wire.Errorf(wire.CodeFailed, "%s: there is no namespace %q: create it, as deploy/ does, or name another with GC_K8S_NAMESPACE or -n", doing, b.target.Namespace)
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
 		return wire.Errorf(wire.CodeBadRequest, "%s: %s", doing, oneLine(err.Error()))
-	case apierrors.IsTooManyRequests(err), apierrors.IsServerTimeout(err), apierrors.IsServiceUnavailable(err), apierrors.IsTimeout(err), apierrors.IsInternalError(err), apierrors.IsConflict(err):
+	case passing(err):
 		return wire.Errorf(wire.CodeUnavailable, "%s: %s", doing, oneLine(err.Error()))
+	case strings.Contains(err.Error(), noCredentials):
+		_, why, _ := strings.Cut(err.Error(), noCredentials)
+		why, _, _ = strings.Cut(why, "\n") // what follows is about plugins in general
+		return wire.Errorf(wire.CodeUnavailable, "%s: no credentials for the cluster: %s", doing, why)
+	case errors.As(err, &untrusted):
+		return wire.Errorf(wire.CodeFailed, "%s: the certificate of the API server at %s can't be trusted: %s", doing, b.config.Host, oneLine(untrusted.Err.Error()))
 	case unreachable(err):
 		return wire.Errorf(wire.CodeUnavailable, "%s: the API server at %s does not answer: %s", doing, b.config.Host, oneLine(bare(err).Error()))
 	}
 	return wire.Errorf(wire.CodeFailed, "%s: %s", doing, oneLine(err.Error()))
+}
+
+// noCredentials is what the client says where a plugin that was to bring credentials brought none.
+const noCredentials = "getting credentials: "
+
+// passing says whether the API server, or a proxy before it, refused what it may do a moment later.
+func passing(err error) bool {
+	var status apierrors.APIStatus
+	return apierrors.IsTooManyRequests(err) || apierrors.IsConflict(err) || errors.As(err, &status) && status.Status().Code >= http.StatusInternalServerError
 }
 
 // unreachable says whether no answer came at all.
@@ -57,5 +77,11 @@ func bare(err error) error {
 
 // oneLine puts text on one line.
 func oneLine(text string) string {
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	var lines []string
+	for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
 }
