@@ -5,9 +5,16 @@ PREFIX  ?= /usr/local
 # Seconds or a count ("2000x") that `make fuzz` gives to each fuzzer.
 FUZZTIME ?= 10s
 
-PROGRAMS  := agentd gcctl gc-session-local
+# What `make image` builds and how (images/README.md). The agent CLI is an npm package with its version: it makes an image twice as large, and tests need none.
+AGENT_IMAGE  ?= localhost/agent:dev
+AGENTD_IMAGE ?= localhost/agentd:dev
+AGENT_CLI    ?=
+ENGINE       ?= auto
+ARCH         ?= $(shell $(GO) env GOARCH)
+
+PROGRAMS  := agentd gcctl gc-session-local gc-session-k8s
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
-SCRIPTS   := .ci/run test/needs test/vuln test/demo/demo $(addprefix test/cluster/,cluster node pki programs)
+SCRIPTS   := .ci/run test/needs test/vuln test/demo/demo images/agent/setup $(addprefix test/cluster/,cluster node pki programs)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -15,7 +22,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # Static, and stamped with the version from version control, even where GOFLAGS turns stamping off.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=true -ldflags '-s -w'
 
-.PHONY: help build demo test race lint vuln fuzz bench cross picture install clean needs cluster cluster-up cluster-down
+.PHONY: help build image demo test race lint vuln fuzz bench cross picture install clean needs cluster cluster-up cluster-down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +30,11 @@ help: ## list the targets
 build: ## static binaries for this machine, in bin/
 	@mkdir -p bin
 	$(BUILD) -o bin/ $(PROGRAMS:%=./cmd/%)
+
+image: ## the agent image and the one that carries just agentd, in dist/ as archives (AGENT_CLI=@anthropic-ai/claude-code@2.1.331 adds a CLI)
+	@mkdir -p dist/linux-$(ARCH)
+	GOOS=linux GOARCH=$(ARCH) $(BUILD) -o dist/linux-$(ARCH)/ ./cmd/agentd
+	@$(GO) run ./images/build -arch '$(ARCH)' -agent '$(AGENT_IMAGE)' -agentd '$(AGENTD_IMAGE)' -cli '$(AGENT_CLI)' -engine '$(ENGINE)'
 
 demo: ## two live agents in the local backend, in seconds (AGENTS="bash python3" chooses which)
 	@AGENTS="$(AGENTS)" test/demo/demo
@@ -50,7 +62,7 @@ race: ## all tests under the race detector, end to end tests among them
 	$(GO) test -race -p 2 -timeout 25m ./...
 
 lint: ## gofmt, go vet (linux and darwin), staticcheck, go.mod, shellcheck where it is installed
-	@unformatted=$$(gofmt -l agentd client cmd test) && test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted" >&2; exit 1; }
+	@unformatted=$$(gofmt -l agentd client cmd images test) && test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted" >&2; exit 1; }
 	GOOS=linux $(GO) vet ./...
 	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./...
 	CGO_ENABLED=0 $(GO) run $(STATICCHECK) ./...
