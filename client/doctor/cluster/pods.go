@@ -100,6 +100,9 @@ func (c *Cluster) dolt(ctx context.Context) []doctor.Finding {
 	if err == nil {
 		return one(doctor.Good("pods reach Dolt at %s", c.settings.Dolt))
 	}
+	if strings.Contains(err.Error(), "unknown command") {
+		return one(doctor.Doubtful("build or pull a newer one", "the image's agentd is too old to try whether pods reach Dolt"))
+	}
 	text := fmt.Sprintf("pods don't reach Dolt at %s: %v", c.settings.Dolt, timedOut(ctx, err))
 	if c.settings.DoltWanted {
 		return one(doctor.Bad("deploy/ brings a Dolt server; GC_K8S_DOLT_HOST and GC_K8S_DOLT_PORT name another", "%s", text))
