@@ -36,7 +36,12 @@ func (l *link) put(ctx context.Context, x *mux.Exchange) (any, error) {
 		}
 		defer root.Close()
 	}
-	count, err := tarstream.Unpack(ctx, x, root)
+	in, err := tarstream.Decode(x, ask.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	count, err := tarstream.Unpack(ctx, in, root)
 	if err != nil {
 		return nil, fileError(err)
 	}

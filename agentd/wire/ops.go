@@ -228,7 +228,12 @@ type Put struct {
 	// Dir is where the tar is unpacked: the work dir for "", relative to it otherwise. In StateWaiting and StateStaging WorkDir must be given.
 	Dir     string `json:"dir,omitempty"`
 	WorkDir string `json:"work_dir,omitempty"`
+	// Encoding says how the tar is compressed: EncodingZstd, or not at all.
+	Encoding string `json:"encoding,omitempty"`
 }
+
+// EncodingZstd is Zstandard (RFC 8878) with a window of at most 1 MiB.
+const EncodingZstd = "zstd"
 
 // PutReply answers OpPut.
 type PutReply struct {

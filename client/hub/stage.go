@@ -8,6 +8,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/tarstream"
 	"github.com/gascity/agentd/client/hub/pack"
 )
 
@@ -28,16 +29,16 @@ func (f *starting) stage(ctx context.Context, conn *mux.Conn) error {
 
 // put sends one tar.
 func (f *starting) put(ctx context.Context, conn *mux.Conn, files Files) error {
-	call, err := conn.Open(ctx, mux.Request{Op: wire.OpPut, Body: wire.Put{WorkDir: files.Into}})
+	ask := wire.Put{WorkDir: files.Into}
+	if files.Compress {
+		ask.Encoding = wire.EncodingZstd
+	}
+	call, err := conn.Open(ctx, mux.Request{Op: wire.OpPut, Body: ask})
 	if err != nil {
 		return err
 	}
 	defer call.Cancel()
-	p := pack.New(ctx, call, func(w string) { f.push(wire.Progress{Warning: w}) }, files.Skip)
-	err = files.Fill(p)
-	if err == nil {
-		err = p.Close()
-	}
+	err = f.send(ctx, call, files)
 	if err == nil {
 		err = call.CloseWrite()
 	}
@@ -51,4 +52,28 @@ func (f *starting) put(ctx context.Context, conn *mux.Conn, files Files) error {
 		return err
 	}
 	return call.Result(nil)
+}
+
+// send writes the files as a tar, compressed or not.
+func (f *starting) send(ctx context.Context, w io.Writer, files Files) error {
+	if files.Compress {
+		z, err := tarstream.Compress(w)
+		if err != nil {
+			return err
+		}
+		if err := f.pack(ctx, z, files); err != nil {
+			_ = z.Close() // the tar is incomplete already
+			return err
+		}
+		return z.Close()
+	}
+	return f.pack(ctx, w, files)
+}
+
+func (f *starting) pack(ctx context.Context, w io.Writer, files Files) error {
+	p := pack.New(ctx, w, func(w string) { f.push(wire.Progress{Warning: w}) }, files.Skip)
+	if err := files.Fill(p); err != nil {
+		return err
+	}
+	return p.Close()
 }

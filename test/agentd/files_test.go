@@ -8,10 +8,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/tarstream"
 )
 
 // pack makes a tar of the entries.
@@ -146,5 +148,32 @@ func TestNothingLeavesTheWorkDir(t *testing.T) {
 	}
 	if _, err := d.put(c, wire.Put{}, []byte("this is no tar, is it? "+string(make([]byte, 1000)))); err == nil || wire.CodeOf(err) == wire.CodeInternal {
 		t.Errorf("put of what is no tar: %v", err)
+	}
+}
+
+func TestACompressedTarArrivesAndOneThatIsNotIsRefused(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	c := d.dial()
+	ask := wire.Put{WorkDir: d.path("work"), Encoding: wire.EncodingZstd}
+	tarball := pack(t, file("a"), file("sub/b"))
+	var small bytes.Buffer
+	z, err := tarstream.Compress(&small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = z.Write(tarball)
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if reply, err := d.put(c, ask, small.Bytes()); err != nil || reply.Files != 2 || read(t, d.path("work", "sub", "b")) == "" {
+		t.Errorf("compressed: %+v, %v", reply, err)
+	}
+	if _, err := d.put(c, ask, tarball); wire.CodeOf(err) != wire.CodeBadRequest {
+		t.Errorf("not compressed: %v", err)
+	}
+	ask.Encoding = "lzma"
+	if _, err := d.put(c, ask, small.Bytes()); wire.CodeOf(err) != wire.CodeBadRequest || !strings.Contains(err.Error(), `"lzma"`) {
+		t.Errorf("an unknown encoding: %v", err)
 	}
 }
