@@ -103,7 +103,7 @@ func diagnose(pod *corev1.Pod) trouble {
 // containerTrouble says what is wrong with a container.
 func containerTrouble(status *corev1.ContainerStatus) trouble {
 	if t := status.State.Terminated; t != nil {
-		return terminationTrouble(status.Image, t)
+		return terminationTrouble(status, t)
 	}
 	w := status.State.Waiting
 	if w == nil {
@@ -113,9 +113,9 @@ func containerTrouble(status *corev1.ContainerStatus) trouble {
 	switch w.Reason {
 	case "ErrImagePull", "ImagePullBackOff":
 		// A registry that is down for a moment looks the same, except for the words.
-		t := trouble{what: "image " + quoted(status.Image) + " can't be pulled", patience: retryTime, code: wire.CodeFailed}
+		t := trouble{what: "image " + quoted(status.Image) + " can't be pulled", patience: retryTime, code: wire.CodeUnavailable}
 		if notThere(w.Message) {
-			t.patience = 0
+			t.patience, t.code = 0, wire.CodeFailed
 		}
 		return t
 	case "ErrImageNeverPull", "InvalidImageName", "ImageInspectError":
@@ -123,8 +123,8 @@ func containerTrouble(status *corev1.ContainerStatus) trouble {
 	case "CreateContainerConfigError":
 		return trouble{what: what, patience: retryTime, code: wire.CodeFailed}
 	case "CreateContainerError", "RunContainerError":
-		if strings.Contains(w.Message, "executable file not found") || strings.Contains(w.Message, "no such file or directory") {
-			return noAgentd(status.Image)
+		if noSuchProgram(w.Message) {
+			return noAgentd(status)
 		}
 		return trouble{what: what, patience: retryTime, code: wire.CodeFailed}
 	case "CrashLoopBackOff":
@@ -137,7 +137,7 @@ func quoted(image string) string { return fmt.Sprintf("%q", image) }
 
 // notThere recognises what registries, and the runtime, say of an image that no trying again brings.
 func notThere(message string) bool {
-	for _, words := range []string{"not found", "does not exist", "repository does not exist", "unauthorized", "access denied", "pull access denied", "403 Forbidden", "no such host", "NotFound"} {
+	for _, words := range []string{"not found", "NotFound", "does not exist", "manifest unknown", "unauthorized", "denied", "403 Forbidden", "no such host"} {
 		if strings.Contains(message, words) {
 			return true
 		}
@@ -145,20 +145,28 @@ func notThere(message string) bool {
 	return false
 }
 
-func noAgentd(image string) trouble {
-	return trouble{
-		what: fmt.Sprintf("image %q has no agentd: set GC_K8S_AGENTD_IMAGE to the image that brings it, or build the image with it", image),
-		code: wire.CodeFailed,
-	}
+// noSuchProgram recognises what runtimes say when the image lacks the container's program; a mount that lacks its source sounds alike.
+func noSuchProgram(message string) bool {
+	return strings.Contains(message, "exec: ") && (strings.Contains(message, "executable file not found") || strings.Contains(message, "no such file or directory"))
 }
 
-func terminationTrouble(image string, t *corev1.ContainerStateTerminated) trouble {
+func noAgentd(status *corev1.ContainerStatus) trouble {
+	what := "image %q has no agentd: set GC_K8S_AGENTD_IMAGE to the image that brings it, or build the image with it"
+	if status.Name == initContainer {
+		what = "image %q, of GC_K8S_AGENTD_IMAGE, has no /agentd"
+	}
+	return trouble{what: fmt.Sprintf(what, status.Image), code: wire.CodeFailed}
+}
+
+func terminationTrouble(status *corev1.ContainerStatus, t *corev1.ContainerStateTerminated) trouble {
+	neverRan := t.Reason == "StartError" || t.Reason == "ContainerCannotRun"
 	switch {
 	case t.Reason == "OOMKilled":
 		return trouble{what: "it ran out of memory (OOMKilled): raise GC_K8S_MEM_LIMIT", code: wire.CodeFailed}
-	case (t.Reason == "StartError" || t.Reason == "ContainerCannotRun") && strings.Contains(t.Message, "executable file not found"),
-		(t.Reason == "StartError" || t.Reason == "ContainerCannotRun") && strings.Contains(t.Message, "no such file or directory"):
-		return noAgentd(image)
+	case neverRan && noSuchProgram(t.Message):
+		return noAgentd(status)
+	case neverRan:
+		return trouble{what: fmt.Sprintf("agentd ended with status %d (%s): %s", t.ExitCode, t.Reason, t.Message), code: wire.CodeFailed}
 	}
 	return trouble{what: fmt.Sprintf("agentd ended with status %d (%s)", t.ExitCode, t.Reason), code: wire.CodeFailed}
 }
