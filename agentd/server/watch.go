@@ -15,9 +15,17 @@ const (
 	activityEvery = time.Second
 )
 
-// watch pushes the session's status now and after each change, until the session has ended.
+// watch pushes the session's status now and after each change, until the session has ended; and its metadata, if that is asked for.
 func (l *link) watch(ctx context.Context, x *mux.Exchange) (any, error) {
+	var q wire.Watch
+	if err := x.Decode(&q); err != nil {
+		return nil, err
+	}
 	w := &watcher{status: l.server.session.Status, push: x.Push, peeked: make(chan struct{}, 1)}
+	if q.Meta {
+		defer l.server.session.FollowMeta()()
+		w.meta = l.server.session.Mirrored
+	}
 	l.addWatcher(w)
 	defer l.removeWatcher(w)
 	for {
@@ -60,6 +68,7 @@ func sleepUntil(ctx context.Context, delay time.Duration, changed, peeked <-chan
 // watcher is what one watch has told its client, and what the client knows otherwise.
 type watcher struct {
 	status func() wire.Status
+	meta   func() (map[string]string, uint64) // nil when the client does not want it
 	push   func(any) error
 	peeked chan struct{} // gets a token when the client has peeked: a push that was to wait may be due
 
@@ -67,6 +76,7 @@ type watcher struct {
 	begun  bool
 	told   wire.Status
 	toldAt time.Time
+	metas  uint64 // the count of changes of the metadata that was told
 	// holds: the client has peeked since it was last told, so it holds text that the next change makes stale.
 	holds bool
 	seen  uint64 // the newest screen it peeked at
@@ -112,14 +122,20 @@ func (w *watcher) tell(status wire.Status, now time.Time) {
 	if w.err != nil {
 		return
 	}
-	w.err = w.push(wire.Event{Status: status})
+	event := wire.Event{Status: status}
+	if w.newMeta() {
+		var meta map[string]string
+		meta, w.metas = w.meta()
+		event.Meta = &wire.MetaList{Meta: meta}
+	}
+	w.err = w.push(event)
 	w.begun, w.told, w.toldAt, w.holds = true, status, now, false
 }
 
 // due says whether status is news to the client, and when it is to be told.
 func (w *watcher) due(status wire.Status) (at time.Time, news bool) {
 	switch {
-	case !w.begun, differs(w.told, status):
+	case !w.begun, differs(w.told, status), w.newMeta():
 		return time.Time{}, true
 	case w.newScreen(status):
 		if w.holds {
@@ -135,6 +151,15 @@ func (w *watcher) due(status wire.Status) (at time.Time, news bool) {
 // newScreen reports whether the client doesn't know of status's screen.
 func (w *watcher) newScreen(status wire.Status) bool {
 	return status.Screen > max(w.told.Screen, w.seen)
+}
+
+// newMeta reports whether the client doesn't know of the metadata's last change.
+func (w *watcher) newMeta() bool {
+	if w.meta == nil {
+		return false
+	}
+	_, changes := w.meta()
+	return changes != w.metas
 }
 
 // differs compares what is told at once.

@@ -200,3 +200,29 @@ func TestWatchReturnsAPushThatFailed(t *testing.T) {
 		t.Errorf("error %v, want the push's", err)
 	}
 }
+
+func TestWatchTellsOfTheMetadataOnceAndAfterEachChange(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, status, pushed := fakeWatch(t)
+		meta, changes := map[string]string(nil), uint64(0)
+		w.meta = func() (map[string]string, uint64) { return meta, changes }
+		expect(t, w, pushed, "metadata that isn't known yet", 1, 0)
+		if (*pushed)[0].Meta != nil {
+			t.Errorf("pushed %v", (*pushed)[0].Meta)
+		}
+		for _, value := range []string{"first", "second"} {
+			meta, changes = map[string]string{"KEY": value}, changes+1
+			expect(t, w, pushed, "a change", 1, 0)
+			if got := (*pushed)[0].Meta; got == nil || got.Meta["KEY"] != value {
+				t.Errorf("pushed %v, want %q", got, value)
+			}
+			expect(t, w, pushed, "no news", 0, 0)
+		}
+		status.Stopping = true
+		expect(t, w, pushed, "another change", 1, 0)
+		if (*pushed)[0].Meta != nil {
+			t.Errorf("pushed the metadata again")
+		}
+	})
+}

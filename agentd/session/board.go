@@ -60,6 +60,9 @@ func (b *board) notify() {
 	tell(&b.changed)
 }
 
+// turn tells of a change that is not in the status, but belongs to it.
+func (b *board) turn() { b.update(func(*wire.Status) {}) }
+
 // tell closes a channel that someone may wait for. The caller holds mu.
 func tell(kept *chan struct{}) {
 	if *kept != nil {
@@ -71,7 +74,7 @@ func tell(kept *chan struct{}) {
 // Status is how the session is now.
 func (s *Session) Status() wire.Status { return s.board.read() }
 
-// Changed is closed at the next change of Status. Whoever follows the status takes the channel first and reads the status then.
+// Changed is closed at the next change of Status, or of the metadata. Whoever follows the status takes the channel first and reads the status then.
 func (s *Session) Changed() <-chan struct{} { return s.board.wait(&s.board.changed) }
 
 // Turned is closed at the next change of anything in Status but Screen and Activity, which change all the time while an agent works.

@@ -69,6 +69,27 @@ func (s *Session) changeMeta(ctx context.Context, command func(target string) []
 	return a.mirrorOnly(change)
 }
 
+// remember takes the metadata as it is now. The caller holds mu.
+func (s *Session) remember(meta map[string]string) { s.mirrored, s.metas = meta, s.metas+1 }
+
+// Mirrored gives the metadata as last read, nil before that, and the count of its changes. It is not to be changed.
+func (s *Session) Mirrored() (meta map[string]string, changes uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mirrored, s.metas
+}
+
+// FollowMeta has the metadata read every few seconds, until the returned function is called: programs in the session change it without a word. Changed
+// tells of its changes, too.
+func (s *Session) FollowMeta() (end func()) {
+	s.followers.Add(1)
+	select {
+	case s.followed <- struct{}{}:
+	default: // it will be looked at
+	}
+	return func() { s.followers.Add(-1) }
+}
+
 // mirrorOnly makes a change to the mirror alone.
 func (a *agent) mirrorOnly(change func(meta map[string]string)) error {
 	s := a.session
@@ -80,8 +101,9 @@ func (a *agent) mirrorOnly(change func(meta map[string]string)) error {
 		meta = map[string]string{}
 	}
 	change(meta)
-	s.mirrored = meta
+	s.remember(meta)
 	s.mu.Unlock()
+	s.board.turn()
 	if err := s.writeState("meta.json", meta); err != nil {
 		return fmt.Errorf("mirror the metadata: %w", err)
 	}
@@ -179,11 +201,14 @@ func (a *agent) mirror(ctx context.Context) bool {
 	}
 	s.mu.Lock()
 	same := s.mirrored != nil && maps.Equal(s.mirrored, meta)
-	s.mirrored = meta
+	if !same {
+		s.remember(meta)
+	}
 	s.mu.Unlock()
 	if same {
 		return true
 	}
+	s.board.turn()
 	if err := s.writeState("meta.json", meta); err != nil {
 		s.log.Error("the metadata was not mirrored", "error", err)
 	}

@@ -10,13 +10,20 @@ import (
 // mirrorEvery is the least time between two looks at the metadata while output goes on: the agent may have changed it itself.
 const mirrorEvery = 2 * time.Second
 
-// watchScreen looks at the screen after output: for the activity, the transcript and the metadata. Without output it sleeps.
+// followEvery is how often the metadata is looked at for those who follow it, whether or not there is output. A look costs 50 µs.
+const followEvery = 5 * time.Second
+
+// watchScreen looks at the screen after output: for the activity, the transcript and the metadata. Without output it sleeps, but for those who follow the
+// metadata.
 func (a *agent) watchScreen(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	defer timer.Stop()
 	var mirrorAt, mirrored time.Time
 	for {
+		if mirrorAt.IsZero() && a.session.followers.Load() > 0 {
+			mirrorAt = mirrored.Add(followEvery)
+		}
 		if due, ok := earliest(mirrorAt, a.tracker.Due, a.recorder.Due); ok {
 			timer.Reset(time.Until(due))
 		} else {
@@ -26,9 +33,11 @@ func (a *agent) watchScreen(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-a.out.wake:
-			if mirrorAt.IsZero() {
-				mirrorAt = later(time.Now(), mirrored.Add(mirrorEvery))
+			if soon := later(time.Now(), mirrored.Add(mirrorEvery)); mirrorAt.IsZero() || soon.Before(mirrorAt) {
+				mirrorAt = soon
 			}
+			continue
+		case <-a.session.followed:
 			continue
 		case <-timer.C:
 		}

@@ -14,6 +14,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gascity/agentd/agentd/credentials"
@@ -62,6 +63,9 @@ type Session struct {
 	failed chan error    // from Launch to Run: there won't be one
 	pulse  chan struct{} // taken by whatever loop runs, to show that it turns
 	counts counts
+	// followers are those who want to hear of changes of the metadata, and followed tells the screen's watcher of the first.
+	followers atomic.Int32
+	followed  chan struct{}
 
 	mu       sync.Mutex
 	workDir  string
@@ -70,7 +74,8 @@ type Session struct {
 	ended    bool       // the agent has ended, or never will be
 	deadline time.Time  // when a stop turns to force; zero when none was asked for
 	stopping chan struct{}
-	mirrored map[string]string // the metadata as last written
+	mirrored map[string]string // the metadata as last written; replaced, never changed
+	metas    uint64            // counts the changes of mirrored
 }
 
 // New makes a session. Nothing happens before Run.
@@ -81,7 +86,7 @@ func New(cfg Config) *Session {
 	s := &Session{
 		cfg: cfg, log: cfg.Log, lines: transcript.NewLog(),
 		adopted: make(chan struct{}), over: make(chan struct{}), stopping: make(chan struct{}, 1),
-		starts: make(chan *agent), failed: make(chan error), pulse: make(chan struct{}),
+		starts: make(chan *agent), failed: make(chan error), pulse: make(chan struct{}), followed: make(chan struct{}, 1),
 	}
 	s.board.status.State = wire.StateWaiting
 	// Versions never fall, also not from one process to the next that adopts the same screen.

@@ -120,7 +120,8 @@ type StateReply struct {
 // the screen left the version it last peeked or was told of, and then at most every 100 ms; activity is at most 1 s late while output goes on.
 type Event struct {
 	Status
-	// Meta is the metadata (MetaList), if the watch asked for it: in the first event, and in the next one after each change.
+	// Meta is the metadata (MetaList), if the watch asked for it: in an event as soon as it is known, and in one after each change. What programs in the
+	// session change by themselves is seen within 5 s.
 	Meta *MetaList `json:"meta,omitempty"`
 }
 
