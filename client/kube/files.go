@@ -50,16 +50,19 @@ func files(start *wire.Start, workDir string) []hub.Files {
 // workspaces are the agent's folder and the city around it.
 func workspaces(start *wire.Start, workDir string) []hub.Files {
 	var all []hub.Files
+	city := cityOf(start)
 	add := func(src, into string) {
 		if info, err := os.Stat(src); err != nil || !info.IsDir() {
 			return // the agent starts with an empty one
 		}
 		all = append(all, hub.Files{
 			What: "workspace " + src, Into: into, Compress: true, Skip: outOfWorkspace,
-			Fill: func(p *pack.Packer) error { return p.Dir(src, "") },
+			Fill: func(p *pack.Packer) error {
+				p.Edit = worktrees(city.move)
+				return p.Dir(src, "")
+			},
 		})
 	}
-	city := cityOf(start)
 	if len(city) > 0 {
 		add(city[0], workspace)
 	}
@@ -67,6 +70,18 @@ func workspaces(start *wire.Start, workDir string) []hub.Files {
 		add(start.WorkDir, workDir)
 	}
 	return all
+}
+
+// worktrees has git's work trees find their repository, and the other way round: both are files that hold the other's absolute path.
+func worktrees(move func(string) string) func(src string) func(string) string {
+	return func(src string) func(string) string {
+		isPointer := filepath.Base(src) == ".git" // a folder where it isn't one of a work tree
+		isBack := filepath.Base(src) == "gitdir" && filepath.Base(filepath.Dir(filepath.Dir(src))) == "worktrees"
+		if isPointer || isBack {
+			return move
+		}
+		return nil
+	}
 }
 
 // outOfWorkspace leaves out gc's own folder, wherever it is.

@@ -21,6 +21,9 @@ import (
 
 // Packer writes one tar.
 type Packer struct {
+	// Edit gives, for files that are to say something else in the session, what makes it of their text; nil for all others. It may be nil itself.
+	Edit func(src string) func(text string) string
+
 	ctx  context.Context
 	tar  *tar.Writer
 	warn func(string)
@@ -134,16 +137,15 @@ func (p *Packer) folder(name, entry string) error {
 	return p.write(&tar.Header{Typeflag: tar.TypeDir, Name: entry + "/", Mode: int64(info.Mode().Perm()), ModTime: info.ModTime()})
 }
 
-// link keeps a link that leads somewhere within the folder, and copies the file that any other leads to: its target isn't there in the session.
+// link keeps a link that leads somewhere within the folder, an absolute one as a relative one, and copies the file that any other leads to: its target
+// isn't there in the session.
 func (p *Packer) link(root, name, entry string) error {
 	target, err := os.Readlink(name)
 	if err != nil {
 		return p.unreadable(err)
 	}
-	if !filepath.IsAbs(target) {
-		if rel, err := filepath.Rel(root, filepath.Join(filepath.Dir(name), target)); err == nil && filepath.IsLocal(rel) {
-			return p.write(&tar.Header{Typeflag: tar.TypeSymlink, Name: entry, Linkname: target, Mode: 0o777})
-		}
+	if target, within := withinFolder(root, name, target); within {
+		return p.write(&tar.Header{Typeflag: tar.TypeSymlink, Name: entry, Linkname: filepath.ToSlash(target), Mode: 0o777})
 	}
 	info, err := os.Stat(name)
 	switch {
@@ -155,6 +157,25 @@ func (p *Packer) link(root, name, entry string) error {
 		p.warn(fmt.Sprintf("%q is not copied: it is a link out of its folder", name))
 		return nil
 	}
+}
+
+// withinFolder says whether a link leads somewhere within the folder root, and gives its target relative to the link.
+func withinFolder(root, link, target string) (string, bool) {
+	if !filepath.IsAbs(target) {
+		rel, err := filepath.Rel(root, filepath.Join(filepath.Dir(link), target))
+		return target, err == nil && filepath.IsLocal(rel)
+	}
+	// root is resolved, and the target may be spelled otherwise. The target itself may be a link: that is to stay one.
+	dir, err := filepath.EvalSymlinks(filepath.Dir(filepath.Clean(target)))
+	if err != nil {
+		return "", false
+	}
+	target = filepath.Join(dir, filepath.Base(target))
+	if rel, err := filepath.Rel(root, target); err != nil || !filepath.IsLocal(rel) {
+		return "", false
+	}
+	rel, err := filepath.Rel(filepath.Dir(link), target)
+	return rel, err == nil
 }
 
 func (p *Packer) file(name, entry string) error {
@@ -172,11 +193,40 @@ func (p *Packer) file(name, entry string) error {
 		p.warn(fmt.Sprintf("%q is not copied: it is neither file nor folder", name))
 		return nil
 	}
+	if edit := p.editOf(name); edit != nil && info.Size() <= maxEdited {
+		return p.edited(f, entry, info, edit)
+	}
 	h := &tar.Header{Typeflag: tar.TypeReg, Name: entry, Mode: int64(info.Mode().Perm()), ModTime: info.ModTime(), Size: info.Size()}
 	if err := p.write(h); err != nil {
 		return err
 	}
 	return p.content(f, name, info.Size())
+}
+
+// maxEdited bounds the files that are edited, in bytes: what is larger isn't what it was taken for.
+const maxEdited = 4 << 10
+
+func (p *Packer) editOf(name string) func(string) string {
+	if p.Edit == nil {
+		return nil
+	}
+	return p.Edit(name)
+}
+
+func (p *Packer) edited(f *os.File, entry string, info fs.FileInfo, edit func(string) string) error {
+	text, err := io.ReadAll(io.LimitReader(f, maxEdited))
+	if err != nil {
+		return p.unreadable(err)
+	}
+	changed := edit(string(text))
+	h := &tar.Header{Typeflag: tar.TypeReg, Name: entry, Mode: int64(info.Mode().Perm()), ModTime: info.ModTime(), Size: int64(len(changed))}
+	if err := p.write(h); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(p.tar, changed); err != nil {
+		return fmt.Errorf("pack %q: %w", f.Name(), err)
+	}
+	return nil
 }
 
 // content writes exactly size bytes: a file that grows meanwhile is cut there, one that shrinks is an error, as the tar can't be mended.

@@ -62,6 +62,8 @@ func source(t *testing.T) string {
 		os.WriteFile(filepath.Join(dir, "sub", "run.sh"), []byte("#!/bin/sh\n"), 0o755),
 		os.Symlink("../file", filepath.Join(dir, "sub", "within")),
 		os.Symlink(outside, filepath.Join(dir, "out")),
+		os.Symlink(filepath.Join(dir, "sub", "run.sh"), filepath.Join(dir, "sub", "absolute")),
+		os.Symlink(filepath.Join(dir, "sub", "within"), filepath.Join(dir, "to-a-link")),
 		os.Symlink(filepath.Dir(outside), filepath.Join(dir, "folder-out")),
 		os.Symlink("nowhere", filepath.Join(dir, "dangling")),
 		os.Symlink("/nowhere", filepath.Join(dir, "dangling-out")),
@@ -78,6 +80,7 @@ func TestAFolderIsPackedWithAllThatMeansSomethingElsewhere(t *testing.T) {
 	want := map[string]string{
 		"sub/": "5 755 ", "sub/empty/": "5 755 ", "file": "0 644 content", ".hidden": "0 600 ", "sub/run.sh": "0 755 #!/bin/sh\n", "sub/within": "2 777 ../file",
 		"out": "0 600 from outside", "dangling": "2 777 nowhere",
+		"sub/absolute": "2 777 run.sh", "to-a-link": "2 777 sub/within",
 	}
 	dir := source(t)
 	link := filepath.Join(t.TempDir(), "link")
@@ -126,7 +129,7 @@ func TestWhatIsMissingOrSkippedIsNotPacked(t *testing.T) {
 		t.Errorf("got %q, %q", got, warnings)
 	}
 	got, _ = packed(t, func(src, entry string) bool { return entry == "file" && src == filepath.Join(dir, "file") }, func(p *Packer) error { return p.Dir(dir, "") })
-	if _, ok := got["file"]; ok || len(got) != 7 {
+	if _, ok := got["file"]; ok || len(got) != 9 {
 		t.Errorf("got %q", got)
 	}
 	p := New(t.Context(), io.Discard, func(string) {}, nil)
@@ -204,5 +207,25 @@ func TestAFileThatShrinksMeanwhileFailsThePackingAndOneThatGrowsIsCut(t *testing
 			t.Errorf("%d bytes: %v", size, err)
 		}
 		f.Close()
+	}
+}
+
+func TestASmallFileMaySaySomethingElseInTheSession(t *testing.T) {
+	t.Parallel()
+	src := source(t)
+	if err := os.WriteFile(filepath.Join(src, "large"), make([]byte, maxEdited+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, _ := packed(t, nil, func(p *Packer) error {
+		p.Edit = func(src string) func(string) string {
+			if base := filepath.Base(src); base != "file" && base != "large" {
+				return nil
+			}
+			return func(text string) string { return strings.ToUpper(text) + "!" }
+		}
+		return p.Dir(src, "")
+	})
+	if got["file"] != "0 644 CONTENT!" || got["sub/run.sh"] != "0 755 #!/bin/sh\n" || !strings.HasSuffix(got["large"], "\x00") {
+		t.Errorf("got %.500q", got)
 	}
 }
