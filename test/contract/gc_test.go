@@ -30,8 +30,11 @@ type gc struct {
 	t   *testing.T
 	dir string // a short path: sockets lie below it
 	// bin holds the programs. A test may choose other ones on the way.
-	bin string
-	env []string
+	bin   string
+	front string
+	env   []string
+	// pods is where sessions run, nil when that is this machine.
+	pods *pods
 }
 
 // config is start's JSON.
@@ -47,7 +50,7 @@ func newGC(t *testing.T) *gc {
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		t.Fatal(err)
 	}
-	g := &gc{t: t, dir: dir, bin: programs}
+	g := &gc{t: t, dir: dir, bin: programs, front: "gc-session-local"}
 	for _, sub := range []string{"home", "state", "run", "work"} {
 		if err := os.Mkdir(g.path(sub), 0o700); err != nil {
 			t.Fatal(err)
@@ -114,7 +117,7 @@ type result struct {
 
 // command prepares one call of the front.
 func (g *gc) command(ctx context.Context, stdin string, args ...string) (cmd *exec.Cmd, stdout, stderr *bytes.Buffer) {
-	cmd = exec.CommandContext(ctx, filepath.Join(g.bin, "gc-session-local"), args...)
+	cmd = exec.CommandContext(ctx, filepath.Join(g.bin, g.front), args...)
 	cmd.Env = g.env
 	cmd.Dir = g.dir
 	cmd.WaitDelay = 2 * time.Second // as gc sets it
@@ -280,7 +283,7 @@ func (g *gc) session(name string) wire.Info {
 
 // ask makes a request of the hub that runs, if one does.
 func (g *gc) ask(q mux.Request, reply any) bool {
-	sockets, _ := filepath.Glob(g.path("run", "*", "hub-local", "sock"))
+	sockets, _ := filepath.Glob(g.path("run", "*", "hub-*", "sock"))
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for _, socket := range sockets {
@@ -303,6 +306,9 @@ func (g *gc) ask(q mux.Request, reply any) bool {
 // tmux runs a tmux command against the session's server and gives its output.
 func (g *gc) tmux(name string, args ...string) string {
 	g.t.Helper()
+	if g.pods != nil {
+		return g.inPod(name, append([]string{"tmux"}, args...)...)
+	}
 	sockets, _ := filepath.Glob(g.path("run", "*", "s", paths.SessionID(name), "tmux-*", "default"))
 	if len(sockets) != 1 {
 		g.t.Fatalf("tmux sockets of %s: %q, want one", name, sockets)

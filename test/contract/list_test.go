@@ -17,39 +17,39 @@ func (g *gc) listed(prefix string) []string {
 }
 
 func TestListRunningGivesOriginalNamesByPrefix(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	g.is("", "list-running", "")
-	names := []string{"gc-a/worker.1", "gc-a worker", "gc-b", "Überprüfung-🙂"}
-	for _, name := range names {
-		g.start(name, config{"command": "cat"})
-	}
-	g.start("gc-ended", config{"command": "cat"})
-	g.ok("send-keys", "gc-ended", "C-d")
-	g.until("one has ended", func() bool { return g.ok("is-running", "gc-ended") == "false" })
-	sorted := slices.Clone(names)
-	slices.Sort(sorted)
-	for prefix, want := range map[string][]string{
-		"": sorted, "gc-a": {"gc-a worker", "gc-a/worker.1"}, "gc-b": {"gc-b"}, "Über": {"Überprüfung-🙂"}, "b": nil, "gc-e": nil, "*": nil,
-	} {
-		if got := g.listed(prefix); !slices.Equal(got, want) {
-			t.Errorf("list-running %q gives %q, want %q", prefix, got, want)
+	everywhere(t, func(t *testing.T, g *gc) {
+		g.is("", "list-running", "")
+		names := []string{"gc-a/worker.1", "gc-a worker", "gc-b", "Überprüfung-🙂"}
+		for _, name := range names {
+			g.start(name, config{"command": "cat"})
 		}
-	}
-	for _, name := range names {
-		g.is("true", "is-running", name)
-	}
+		g.start("gc-ended", config{"command": "cat"})
+		g.ok("send-keys", "gc-ended", "C-d")
+		g.until("one has ended", func() bool { return g.ok("is-running", "gc-ended") == "false" })
+		sorted := slices.Clone(names)
+		slices.Sort(sorted)
+		for prefix, want := range map[string][]string{
+			"": sorted, "gc-a": {"gc-a worker", "gc-a/worker.1"}, "gc-b": {"gc-b"}, "Über": {"Überprüfung-🙂"}, "b": nil, "gc-e": nil, "*": nil,
+		} {
+			if got := g.listed(prefix); !slices.Equal(got, want) {
+				t.Errorf("list-running %q gives %q, want %q", prefix, got, want)
+			}
+		}
+		for _, name := range names {
+			g.is("true", "is-running", name)
+		}
+	})
 }
 
 func TestNamesThatDifferAreDifferentSessions(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	for _, name := range []string{"a/b", "a-b", "A-b", "a_b"} {
-		g.start(name, config{"command": "echo I am '" + name + "'; exec cat"})
-	}
-	for _, name := range []string{"a/b", "a-b", "A-b", "a_b"} {
-		g.untilScreen(name, "I am "+name)
-	}
+	everywhere(t, func(t *testing.T, g *gc) {
+		for _, name := range []string{"a/b", "a-b", "A-b", "a_b"} {
+			g.start(name, config{"command": "echo I am '" + name + "'; exec cat"})
+		}
+		for _, name := range []string{"a/b", "a-b", "A-b", "a_b"} {
+			g.untilScreen(name, "I am "+name)
+		}
+	})
 }
 
 func TestListRunningIsLimitedToACityOnlyWhenToldSo(t *testing.T) {

@@ -114,11 +114,11 @@ func TestNudgesNeverInterleaveAndKeepTheirOrder(t *testing.T) {
 }
 
 func TestANudgeOfAMissingSessionIsSuccess(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	if got := g.okIn("hello", "nudge", "nobody"); got != "" {
-		t.Errorf("it says %q", got)
-	}
+	everywhere(t, func(t *testing.T, g *gc) {
+		if got := g.okIn("hello", "nudge", "nobody"); got != "" {
+			t.Errorf("it says %q", got)
+		}
+	})
 }
 
 func TestANudgeArrivesInCopyMode(t *testing.T) {
@@ -146,18 +146,18 @@ func TestSendKeysPressesKeysByName(t *testing.T) {
 }
 
 func TestADialogIsSeenAndAnswered(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	g.start("s", config{
-		"command":       `printf 'Do you trust the files in this folder?\n\n❯ 1. Yes, proceed\n  2. No, exit\n\nEnter to confirm'; read -r answer; clear; printf 'trusted\n> '; exec cat`,
-		"process_names": []string{"sh", "dash", "bash", "zsh"},
-	})
-	// What gc does after start: it looks every 500 ms, here at once.
-	g.until("the dialog shows", func() bool { return strings.Contains(g.ok("peek", "s", "120"), "trust the files in this folder") })
-	g.ok("send-keys", "s", "Enter")
-	g.until("the prompt shows", func() bool {
-		screen := g.ok("peek", "s", "120")
-		lines := strings.Split(strings.TrimRight(screen, "\n "), "\n")
-		return strings.HasSuffix(lines[len(lines)-1], ">") && strings.Contains(screen, "trusted")
+	everywhere(t, func(t *testing.T, g *gc) {
+		g.start("s", config{
+			"command":       `printf 'Do you trust the files in this folder?\n\n❯ 1. Yes, proceed\n  2. No, exit\n\nEnter to confirm'; read -r answer; clear; printf 'trusted\n> '; exec cat`,
+			"process_names": []string{"sh", "dash", "bash", "zsh"},
+		})
+		// What gc does after start: it looks every 500 ms, here at once.
+		g.until("the dialog shows", func() bool { return strings.Contains(g.ok("peek", "s", "120"), "trust the files in this folder") })
+		g.ok("send-keys", "s", "Enter")
+		g.until("the prompt shows", func() bool {
+			screen := g.ok("peek", "s", "120")
+			lines := strings.Split(strings.TrimRight(screen, "\n "), "\n")
+			return strings.HasSuffix(lines[len(lines)-1], ">") && strings.Contains(screen, "trusted")
+		})
 	})
 }

@@ -8,22 +8,22 @@ import (
 )
 
 func TestStopIsIdempotentAndFinal(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	g.ok("stop", "never-was")
-	g.start("s", config{"command": "sleep 1000 & sleep 1000 & exec cat"})
-	g.ok("stop", "s")
-	g.is("false", "is-running", "s")
-	if got := g.okIn("cat\nsleep", "process-alive", "s"); got != "false" {
-		t.Errorf("process-alive gives %q after stop", got)
-	}
-	g.is("", "list-running", "")
-	g.ok("stop", "s")
-	for _, p := range g.processes() {
-		if strings.HasPrefix(p.args, "sleep") || p.args == "cat" {
-			t.Errorf("process %d outlived stop: %s", p.pid, p.args)
+	everywhere(t, func(t *testing.T, g *gc) {
+		g.ok("stop", "never-was")
+		g.start("s", config{"command": "sleep 1000 & sleep 1000 & exec cat"})
+		g.ok("stop", "s")
+		g.is("false", "is-running", "s")
+		if got := g.okIn("cat\nsleep", "process-alive", "s"); got != "false" {
+			t.Errorf("process-alive gives %q after stop", got)
 		}
-	}
+		g.is("", "list-running", "")
+		g.ok("stop", "s")
+		for _, p := range g.processes() {
+			if strings.HasPrefix(p.args, "sleep") || p.args == "cat" {
+				t.Errorf("process %d outlived stop: %s", p.pid, p.args)
+			}
+		}
+	})
 }
 
 func TestStopLetsTheAgentFinish(t *testing.T) {
@@ -38,48 +38,48 @@ func TestStopLetsTheAgentFinish(t *testing.T) {
 }
 
 func TestStopEndsAnAgentThatIgnoresAllSignals(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	g.start("s", config{"command": `trap '' INT TERM HUP QUIT; echo ready; while :; do sleep 1; done`})
-	g.untilScreen("s", "ready")
-	if r := g.run("", "stop", "s"); r.status != 0 || r.took > 28*time.Second {
-		t.Errorf("stop: status %d after %s: %s", r.status, r.took, r.stderr)
-	}
-	g.is("false", "is-running", "s")
+	everywhere(t, func(t *testing.T, g *gc) {
+		g.start("s", config{"command": `trap '' INT TERM HUP QUIT; echo ready; while :; do sleep 1; done`})
+		g.untilScreen("s", "ready")
+		if r := g.run("", "stop", "s"); r.status != 0 || r.took > 28*time.Second {
+			t.Errorf("stop: status %d after %s: %s", r.status, r.took, r.stderr)
+		}
+		g.is("false", "is-running", "s")
+	})
 }
 
 func TestStopDuringAStartEndsIt(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	cmd, _, stderr := g.command(t.Context(), g.json(config{"command": "cat", "pre_start": []string{"touch reached; sleep 1000"}}), "start", "s")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	g.until("pre_start runs", func() bool { return g.exists("work", "reached") })
-	g.is("false", "is-running", "s")
-	g.ok("stop", "s")
-	if status := statusOf(cmd.Wait()); status != 1 || stderr.Len() == 0 {
-		t.Errorf("the start that was stopped: status %d, %q", status, stderr)
-	}
-	g.untilNothing()
+	everywhere(t, func(t *testing.T, g *gc) {
+		cmd, _, stderr := g.command(t.Context(), g.json(config{"command": "cat", "pre_start": []string{"touch reached; sleep 1000"}}), "start", "s")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		g.until("pre_start runs", func() bool { return g.isInWork("s", "reached") })
+		g.is("false", "is-running", "s")
+		g.ok("stop", "s")
+		if status := statusOf(cmd.Wait()); status != 1 || stderr.Len() == 0 {
+			t.Errorf("the start that was stopped: status %d, %q", status, stderr)
+		}
+		g.untilNothing()
+	})
 }
 
 func TestIsRunningIsFalseOnceTheAgentHasExited(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	g.is("false", "is-running", "s")
-	g.start("s", config{"command": "cat"})
-	g.is("true", "is-running", "s")
-	g.ok("send-keys", "s", "C-d")
-	g.until("it has ended", func() bool { return g.ok("is-running", "s") == "false" })
-	for range 20 {
-		g.is("false", "is-running", "s") // never again a stale true
-	}
-	g.is("", "list-running", "")
-	if got := g.okIn("cat", "process-alive", "s"); got != "false" {
-		t.Errorf("process-alive gives %q", got)
-	}
-	g.ok("stop", "s")
+	everywhere(t, func(t *testing.T, g *gc) {
+		g.is("false", "is-running", "s")
+		g.start("s", config{"command": "cat"})
+		g.is("true", "is-running", "s")
+		g.ok("send-keys", "s", "C-d")
+		g.until("it has ended", func() bool { return g.ok("is-running", "s") == "false" })
+		for range 20 {
+			g.is("false", "is-running", "s") // never again a stale true
+		}
+		g.is("", "list-running", "")
+		if got := g.okIn("cat", "process-alive", "s"); got != "false" {
+			t.Errorf("process-alive gives %q", got)
+		}
+		g.ok("stop", "s")
+	})
 }
 
 func TestIsRunningIsNeverStaleAfterAKill(t *testing.T) {
@@ -215,14 +215,14 @@ func TestASessionWhoseTmuxWasKilledIsOver(t *testing.T) {
 }
 
 func TestASessionThatRenamesItselfStaysReachable(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	g.start("s", config{"command": "tmux rename-session other; echo renamed; exec cat"})
-	g.untilScreen("s", "renamed")
-	g.is("true", "is-running", "s")
-	g.okIn("still here", "nudge", "s")
-	g.untilScreen("s", "still here")
-	g.until("its name is main again", func() bool { return g.tmux("s", "display-message", "-p", "#{session_name}") == "main\n" })
+	everywhere(t, func(t *testing.T, g *gc) {
+		g.start("s", config{"command": "tmux rename-session other; echo renamed; exec cat"})
+		g.untilScreen("s", "renamed")
+		g.is("true", "is-running", "s")
+		g.okIn("still here", "nudge", "s")
+		g.untilScreen("s", "still here")
+		g.until("its name is main again", func() bool { return g.tmux("s", "display-message", "-p", "#{session_name}") == "main\n" })
+	})
 }
 
 func TestProcessAliveMatchesNamesExactly(t *testing.T) {
@@ -260,10 +260,10 @@ func TestProcessAliveMatchesNamesExactly(t *testing.T) {
 }
 
 func TestProcessAliveIsFalseOnceTheAgentWithinTheShellHasDied(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	g.start("s", config{"command": "sleep 1000; exec cat"})
-	g.until("it runs", func() bool { return g.okIn("sleep", "process-alive", "s") == "true" })
-	g.ok("interrupt", "s")
-	g.until("it is gone", func() bool { return g.okIn("sleep", "process-alive", "s") == "false" })
+	everywhere(t, func(t *testing.T, g *gc) {
+		g.start("s", config{"command": "sleep 1000; exec cat"})
+		g.until("it runs", func() bool { return g.okIn("sleep", "process-alive", "s") == "true" })
+		g.ok("interrupt", "s")
+		g.until("it is gone", func() bool { return g.okIn("sleep", "process-alive", "s") == "false" })
+	})
 }

@@ -12,18 +12,18 @@ import (
 )
 
 func TestStartOfALiveDuplicateSaysAlreadyExists(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	g.start("twin", config{"command": "sleep 1000"})
-	pane := g.panePID("twin")
-	said := g.fails(g.json(config{"command": "sleep 1000"}), "start", "twin")
-	if !strings.Contains(said, `"twin" already exists`) {
-		t.Errorf("stderr is %q", said)
-	}
-	g.is("true", "is-running", "twin")
-	if now := g.panePID("twin"); now != pane {
-		t.Errorf("the agent is process %d, it was %d", now, pane)
-	}
+	everywhere(t, func(t *testing.T, g *gc) {
+		g.start("twin", config{"command": "sleep 1000"})
+		pane := g.panePID("twin")
+		said := g.fails(g.json(config{"command": "sleep 1000"}), "start", "twin")
+		if !strings.Contains(said, `"twin" already exists`) {
+			t.Errorf("stderr is %q", said)
+		}
+		g.is("true", "is-running", "twin")
+		if now := g.panePID("twin"); now != pane {
+			t.Errorf("the agent is process %d, it was %d", now, pane)
+		}
+	})
 }
 
 func TestStartReplacesADeadLeftover(t *testing.T) {

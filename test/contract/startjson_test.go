@@ -10,17 +10,17 @@ import (
 )
 
 func TestTheAgentSeesItsEnvironment(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	odd := "a \"quoted\" $VALUE with 'all' kinds\nof lines; #{pane_id} \\ é 🙂\t."
-	g.start("s", config{
-		"command": `printf '%s|%s|%s' "$ODD" "${EMPTY-unset}" "$GC_SESSION_ID" > seen; exec cat`,
-		"env":     map[string]string{"ODD": odd, "EMPTY": "", "GC_SESSION_ID": "id-1"},
+	everywhere(t, func(t *testing.T, g *gc) {
+		odd := "a \"quoted\" $VALUE with 'all' kinds\nof lines; #{pane_id} \\ é 🙂\t."
+		g.start("s", config{
+			"command": `printf '%s|%s|%s' "$ODD" "${EMPTY-unset}" "$GC_SESSION_ID" > seen; exec cat`,
+			"env":     map[string]string{"ODD": odd, "EMPTY": "", "GC_SESSION_ID": "id-1"},
+		})
+		g.until("the agent has written", func() bool { return g.inWork("s", "seen") != "" })
+		if got, want := g.inWork("s", "seen"), odd+"||id-1"; got != want {
+			t.Errorf("the agent saw %q, want %q", got, want)
+		}
 	})
-	g.until("the agent has written", func() bool { return g.file("work", "seen") != "" })
-	if got, want := g.file("work", "seen"), odd+"||id-1"; got != want {
-		t.Errorf("the agent saw %q, want %q", got, want)
-	}
 }
 
 func TestTheAgentSeesTheEnvironmentOfTheCallThatStartsIt(t *testing.T) {
@@ -37,36 +37,36 @@ func TestTheAgentSeesTheEnvironmentOfTheCallThatStartsIt(t *testing.T) {
 }
 
 func TestTheAgentSeesNothingThatSpeaksOfItsController(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	kept := []string{"GC_SESSION", "GC_EVENTS", "GC_BEADS", "TMUX_PANE"}
-	env := map[string]string{"GC_SESSION_ID": "id-1"}
-	for _, name := range kept[:3] {
-		env[name] = "from the JSON"
-	}
-	for _, name := range kept {
-		g.env = append(g.env, name+"=from the caller")
-	}
-	g.env = append(g.env, "TMUX=/tmp/callers,1,0")
-	g.start("s", config{"command": "env >seen; echo written; exec cat", "env": env})
-	g.untilScreen("s", "written")
-	seen := map[string]string{}
-	for line := range strings.Lines(g.file("work", "seen")) {
-		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
-		seen[name] = value
-	}
-	for _, name := range kept {
-		if value, ok := seen[name]; ok && strings.HasPrefix(value, "from") {
-			t.Errorf("the agent sees %s=%q", name, value)
+	everywhere(t, func(t *testing.T, g *gc) {
+		kept := []string{"GC_SESSION", "GC_EVENTS", "GC_BEADS", "TMUX_PANE"}
+		env := map[string]string{"GC_SESSION_ID": "id-1"}
+		for _, name := range kept[:3] {
+			env[name] = "from the JSON"
 		}
-		g.is("", "get-meta", "s", name)
-	}
-	if strings.Contains(seen["TMUX"], "callers") {
-		t.Errorf("the agent sees the caller's tmux: %q", seen["TMUX"])
-	}
-	if seen["GC_TMUX_SESSION"] != "main" || seen["GC_SESSION_ID"] != "id-1" {
-		t.Errorf("the agent sees GC_TMUX_SESSION=%q, GC_SESSION_ID=%q", seen["GC_TMUX_SESSION"], seen["GC_SESSION_ID"])
-	}
+		for _, name := range kept {
+			g.env = append(g.env, name+"=from the caller")
+		}
+		g.env = append(g.env, "TMUX=/tmp/callers,1,0")
+		g.start("s", config{"command": "env >seen; echo written; exec cat", "env": env})
+		g.untilScreen("s", "written")
+		seen := map[string]string{}
+		for line := range strings.Lines(g.inWork("s", "seen")) {
+			name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+			seen[name] = value
+		}
+		for _, name := range kept {
+			if value, ok := seen[name]; ok && strings.HasPrefix(value, "from") {
+				t.Errorf("the agent sees %s=%q", name, value)
+			}
+			g.is("", "get-meta", "s", name)
+		}
+		if strings.Contains(seen["TMUX"], "callers") {
+			t.Errorf("the agent sees the caller's tmux: %q", seen["TMUX"])
+		}
+		if seen["GC_TMUX_SESSION"] != "main" || seen["GC_SESSION_ID"] != "id-1" {
+			t.Errorf("the agent sees GC_TMUX_SESSION=%q, GC_SESSION_ID=%q", seen["GC_TMUX_SESSION"], seen["GC_SESSION_ID"])
+		}
+	})
 }
 
 func TestTheUsersOwnTmuxIsLeftAlone(t *testing.T) {
@@ -113,56 +113,56 @@ func TestPreStartMayMakeTheWorkDir(t *testing.T) {
 }
 
 func TestUnknownFieldsAndNoFieldsAtAllAreFine(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	for name, input := range map[string]string{"unknown": `{"command":"cat","not_yet_invented":{"a":[1]}}`, "empty": `{}`, "nothing": ``, "null": `null`,
-		"nulls": `{"command":"cat","env":null,"pre_start":null,"copy_files":null,"overlay_dir":""}`} {
-		if r := g.run(input, "start", name); r.status != 0 {
-			t.Errorf("%s: status %d: %s", name, r.status, r.stderr)
+	everywhere(t, func(t *testing.T, g *gc) {
+		for name, input := range map[string]string{"unknown": `{"command":"cat","not_yet_invented":{"a":[1]}}`, "empty": `{}`, "nothing": ``, "null": `null`,
+			"nulls": `{"command":"cat","env":null,"pre_start":null,"copy_files":null,"overlay_dir":""}`} {
+			if r := g.run(input, "start", name); r.status != 0 {
+				t.Errorf("%s: status %d: %s", name, r.status, r.stderr)
+			}
+			g.is("true", "is-running", name)
 		}
-		g.is("true", "is-running", name)
-	}
+	})
 }
 
 func TestWithoutACommandTheSessionIsAShell(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	g.start("s", nil)
-	g.okIn("echo $((6*7))", "nudge", "s")
-	g.untilScreen("s", "\n42")
+	everywhere(t, func(t *testing.T, g *gc) {
+		g.start("s", nil)
+		g.okIn("echo $((6*7))", "nudge", "s")
+		g.untilScreen("s", "\n42")
+	})
 }
 
 func TestFoldersGoOverEachOtherInTheContractsOrder(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	layers := []string{"pack1", "pack2", "overlay", "copied"}
-	// File i is in the layers up to i, so the last of these must win.
-	for i, layer := range layers {
-		for j := i; j < len(layers); j++ {
-			g.write(layer, layer, "sub", layers[j])
+	everywhere(t, func(t *testing.T, g *gc) {
+		layers := []string{"pack1", "pack2", "overlay", "copied"}
+		// File i is in the layers up to i, so the last of these must win.
+		for i, layer := range layers {
+			for j := i; j < len(layers); j++ {
+				g.write(layer, layer, "sub", layers[j])
+			}
 		}
-	}
-	g.write("of the work dir", "work", "sub", "own")
-	g.write("single", "single.txt")
-	g.start("s", config{
-		"command":           "cat",
-		"pack_overlay_dirs": []string{g.path("pack1"), g.path("pack2"), g.path("no-such-pack")},
-		"overlay_dir":       g.path("overlay"),
-		"copy_files": []map[string]string{
-			{"src": g.path("copied"), "rel_dst": ""}, {"src": g.path("single.txt"), "rel_dst": "deep/renamed.txt"},
-			{"src": g.path("single.txt")}, {"src": g.path("missing"), "rel_dst": "missing"},
-		},
+		g.write("of the work dir", "work", "sub", "own")
+		g.write("single", "single.txt")
+		g.start("s", config{
+			"command":           "cat",
+			"pack_overlay_dirs": []string{g.path("pack1"), g.path("pack2"), g.path("no-such-pack")},
+			"overlay_dir":       g.path("overlay"),
+			"copy_files": []map[string]string{
+				{"src": g.path("copied"), "rel_dst": ""}, {"src": g.path("single.txt"), "rel_dst": "deep/renamed.txt"},
+				{"src": g.path("single.txt")}, {"src": g.path("missing"), "rel_dst": "missing"},
+			},
+		})
+		for _, layer := range layers {
+			if got := g.inWork("s", "sub", layer); got != layer {
+				t.Errorf("file %q is of layer %q", layer, got)
+			}
+		}
+		for file, want := range map[string]string{"sub/own": "of the work dir", "deep/renamed.txt": "single", "single.txt": "single", "missing": ""} {
+			if got := g.inWork("s", file); got != want {
+				t.Errorf("file %q holds %q, want %q", file, got, want)
+			}
+		}
 	})
-	for _, layer := range layers {
-		if got := g.file("work", "sub", layer); got != layer {
-			t.Errorf("file %q is of layer %q", layer, got)
-		}
-	}
-	for file, want := range map[string]string{"sub/own": "of the work dir", "deep/renamed.txt": "single", "single.txt": "single", "missing": ""} {
-		if got := g.file("work", file); got != want {
-			t.Errorf("file %q holds %q, want %q", file, got, want)
-		}
-	}
 }
 
 func TestPreStartRunsInTheTargetBeforeTheAgent(t *testing.T) {
@@ -177,49 +177,49 @@ func TestPreStartRunsInTheTargetBeforeTheAgent(t *testing.T) {
 }
 
 func TestSetupRunsInTheTargetAfterTheAgentAndBeforeStartReturns(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	script := g.write("#!/bin/bash\nwords=(script $WORD)\ntmux display-message -p \"${words[*]} #{session_name}\" >> order\n", "controller", "setup.sh")
-	if err := os.Chmod(script, 0o644); err != nil { // it is read, not run
-		t.Fatal(err)
-	}
-	g.start("s", config{
-		"command":              "cat",
-		"session_setup":        []string{`sleep 0.2; tmux display-message -p "setup $WORD #{session_name}" >> order`},
-		"session_setup_script": script,
-		"session_live":         []string{`sleep 0.2; tmux display-message -p "live $WORD #{session_name}" >> order`},
-		"env":                  map[string]string{"WORD": "w"},
+	everywhere(t, func(t *testing.T, g *gc) {
+		script := g.write("#!/bin/bash\nwords=(script $WORD)\ntmux display-message -p \"${words[*]} #{session_name}\" >> order\n", "controller", "setup.sh")
+		if err := os.Chmod(script, 0o644); err != nil { // it is read, not run
+			t.Fatal(err)
+		}
+		g.start("s", config{
+			"command":              "cat",
+			"session_setup":        []string{`sleep 0.2; tmux display-message -p "setup $WORD #{session_name}" >> order`},
+			"session_setup_script": script,
+			"session_live":         []string{`sleep 0.2; tmux display-message -p "live $WORD #{session_name}" >> order`},
+			"env":                  map[string]string{"WORD": "w"},
+		})
+		if got, want := g.inWork("s", "order"), "setup w main\nscript w main\nlive w main\n"; got != want {
+			t.Errorf("when start had returned the file was %q, want %q", got, want)
+		}
 	})
-	if got, want := g.file("work", "order"), "setup w main\nscript w main\nlive w main\n"; got != want {
-		t.Errorf("when start had returned the file was %q, want %q", got, want)
-	}
 }
 
 func TestAFailingSetupCommandOnlyWarns(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	r := g.start("s", config{
-		"command":              "cat",
-		"pre_start":            []string{"echo pre-words >&2; exit 3", "touch went-on"},
-		"session_setup":        []string{"no-such-setup-command"},
-		"session_setup_script": g.path("no-such-script"),
-		"session_live":         []string{"exit 9"},
-		"overlay_dir":          g.path("no-such-overlay"),
+	everywhere(t, func(t *testing.T, g *gc) {
+		r := g.start("s", config{
+			"command":              "cat",
+			"pre_start":            []string{"echo pre-words >&2; exit 3", "touch went-on"},
+			"session_setup":        []string{"no-such-setup-command"},
+			"session_setup_script": g.path("no-such-script"),
+			"session_live":         []string{"exit 9"},
+			"overlay_dir":          g.path("no-such-overlay"),
+		})
+		g.is("true", "is-running", "s")
+		for _, words := range []string{"pre-words", "no-such-setup-command", "no-such-script", "9"} {
+			if !strings.Contains(r.stderr, words) {
+				t.Errorf("stderr warns of nothing with %q: %q", words, r.stderr)
+			}
+		}
+		for line := range strings.Lines(r.stderr) {
+			if !strings.Contains(line, "warning") {
+				t.Errorf("no warning: %q", line)
+			}
+		}
+		if !g.isInWork("s", "went-on") {
+			t.Error("the command after a failing one did not run")
+		}
 	})
-	g.is("true", "is-running", "s")
-	for _, words := range []string{"pre-words", "no-such-setup-command", "no-such-script", "9"} {
-		if !strings.Contains(r.stderr, words) {
-			t.Errorf("stderr warns of nothing with %q: %q", words, r.stderr)
-		}
-	}
-	for line := range strings.Lines(r.stderr) {
-		if !strings.Contains(line, "warning") {
-			t.Errorf("no warning: %q", line)
-		}
-	}
-	if !g.exists("work", "went-on") {
-		t.Error("the command after a failing one did not run")
-	}
 }
 
 func TestTheNudgeWaitsForThePrompt(t *testing.T) {
@@ -250,19 +250,19 @@ func TestTheReadyDelayIsSlept(t *testing.T) {
 }
 
 func TestStartReturnsWhenTheProcessIsThere(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	g.start("s", config{"command": "sleep 0.5; exec bash -c 'exec -a late sleep 1000'", "process_names": []string{"late"}})
-	if got := g.okIn("late", "process-alive", "s"); got != "true" {
-		t.Errorf("process-alive gives %q when start has returned", got)
-	}
+	everywhere(t, func(t *testing.T, g *gc) {
+		g.start("s", config{"command": "sleep 0.5; exec bash -c 'exec -a late sleep 1000'", "process_names": []string{"late"}})
+		if got := g.okIn("late", "process-alive", "s"); got != "true" {
+			t.Errorf("process-alive gives %q when start has returned", got)
+		}
+	})
 }
 
 func TestStartWarnsOfAProcessThatDoesNotCome(t *testing.T) {
-	t.Parallel()
-	g := newGC(t)
-	r := g.start("s", config{"command": "cat", "process_names": []string{"never-there"}})
-	if !strings.Contains(r.stderr, "never-there") {
-		t.Errorf("stderr is %q", r.stderr)
-	}
+	everywhere(t, func(t *testing.T, g *gc) {
+		r := g.start("s", config{"command": "cat", "process_names": []string{"never-there"}})
+		if !strings.Contains(r.stderr, "never-there") {
+			t.Errorf("stderr is %q", r.stderr)
+		}
+	})
 }

@@ -15,40 +15,40 @@ func TestOfManyStartsOfOneNameOneSucceeds(t *testing.T) {
 	t.Parallel()
 	for name, second := range map[string]string{"by one hub": "", "by two hubs": "GC_HUB=off"} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			g := newGC(t)
-			other := *g
-			other.env = append(slices.Clone(g.env), second)
-			var mu sync.Mutex
-			started, taken := 0, 0
-			var calling sync.WaitGroup
-			for i := range 10 {
-				calling.Go(func() {
-					who := g
-					if i%2 == 1 {
-						who = &other
-					}
-					r := who.tryStart("s", config{"command": "echo came up >> ups; exec cat"})
-					mu.Lock()
-					defer mu.Unlock()
-					switch {
-					case r.status == 0:
-						started++
-					case r.status == 1 && strings.Contains(r.stderr, `"s" already exists`):
-						taken++
-					default:
-						t.Errorf("status %d: %s", r.status, r.stderr)
-					}
-				})
-			}
-			calling.Wait()
-			if started != 1 || taken != 9 {
-				t.Errorf("%d started and %d were told of a duplicate, want 1 and 9", started, taken)
-			}
-			g.is("true", "is-running", "s")
-			if got := g.file("work", "ups"); got != "came up\n" {
-				t.Errorf("agents that came up: %q", got)
-			}
+			everywhere(t, func(t *testing.T, g *gc) {
+				other := *g
+				other.env = append(slices.Clone(g.env), second)
+				var mu sync.Mutex
+				started, taken := 0, 0
+				var calling sync.WaitGroup
+				for i := range 10 {
+					calling.Go(func() {
+						who := g
+						if i%2 == 1 {
+							who = &other
+						}
+						r := who.tryStart("s", config{"command": "echo came up >> ups; exec cat"})
+						mu.Lock()
+						defer mu.Unlock()
+						switch {
+						case r.status == 0:
+							started++
+						case r.status == 1 && strings.Contains(r.stderr, `"s" already exists`):
+							taken++
+						default:
+							t.Errorf("status %d: %s", r.status, r.stderr)
+						}
+					})
+				}
+				calling.Wait()
+				if started != 1 || taken != 9 {
+					t.Errorf("%d started and %d were told of a duplicate, want 1 and 9", started, taken)
+				}
+				g.is("true", "is-running", "s")
+				if got := g.inWork("s", "ups"); got != "came up\n" {
+					t.Errorf("agents that came up: %q", got)
+				}
+			})
 		})
 	}
 }
