@@ -1,5 +1,0 @@
-package kube
-
-import (
-	_ "github.com/klauspost/compress/zstd"
-)
