@@ -47,6 +47,7 @@ needs:
 cluster-up: ## a Kubernetes of one node for tests, on Linux as root; prints what a shell needs to use it (test/cluster/README.md)
 	@test/cluster/cluster possible
 	@test/needs ip nft openssl pgrep >&2
+	@$(MAKE) -s image >&2
 	@test/cluster/cluster up
 
 cluster-down: ## end it, and leave nothing
