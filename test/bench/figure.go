@@ -80,18 +80,42 @@ func timed(f func() error) (time.Duration, error) {
 
 // inTurn measures each of fs n times, one after the other, after a few turns that don't count.
 func inTurn(n int, fs ...func() error) ([][]time.Duration, error) {
+	steps := make([]step, len(fs))
+	for i, f := range fs {
+		steps[i] = step{do: f}
+	}
+	return stepsInTurn(n, steps...)
+}
+
+// step is something to measure, with what must happen before and after and doesn't count. Either may be nil.
+type step struct{ before, do, after func() error }
+
+// stepsInTurn is inTurn for steps.
+func stepsInTurn(n int, steps ...step) ([][]time.Duration, error) {
 	const warm = 5
-	samples := make([][]time.Duration, len(fs))
+	samples := make([][]time.Duration, len(steps))
 	for i := range n + warm {
-		for j, f := range fs {
-			d, err := timed(f)
+		for j, s := range steps {
+			took, err := s.run()
 			if err != nil {
 				return nil, err
 			}
 			if i >= warm {
-				samples[j] = append(samples[j], d)
+				samples[j] = append(samples[j], took)
 			}
 		}
 	}
 	return samples, nil
+}
+
+func (s step) run() (took time.Duration, err error) {
+	if s.before != nil {
+		if err := s.before(); err != nil {
+			return 0, err
+		}
+	}
+	if took, err = timed(s.do); err != nil || s.after == nil {
+		return took, err
+	}
+	return took, s.after()
 }

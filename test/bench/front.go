@@ -28,7 +28,7 @@ func measureFronts(ctx context.Context, w *world, scale scale) ([]figure, error)
 		return nil, err
 	}
 	op := func(args ...string) func() error {
-		return func() error { return quietly(w.command("gc-session-local", args...)) }
+		return func() error { return quietly(w.command(w.provider, args...)) }
 	}
 	base := func() error { return exec.CommandContext(ctx, dial, socket).Run() }
 	samples, err := inTurn(scale.calls, base, op("is-running", "s"), op("get-last-activity", "s"), op("peek", "s", "120"), op("list-running", ""),
@@ -80,7 +80,7 @@ func changedPeeks(w *world, n int, base func() error) (samples [2][]time.Duratio
 		if err := w.change(hub, "s", word); err != nil {
 			return samples, err
 		}
-		peek := w.command("gc-session-local", "peek", "s", "120")
+		peek := w.command(w.provider, "peek", "s", "120")
 		var screen []byte
 		d, err = timed(func() (err error) {
 			screen, err = peek.Output()

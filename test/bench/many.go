@@ -58,7 +58,7 @@ func (w *world) askEach(names []string) ([]figure, error) {
 		var total time.Duration
 		for _, name := range names {
 			args := append([]string{op[0], name}, op[1:]...)
-			d, err := timed(func() error { return quietly(w.command("gc-session-local", args...)) })
+			d, err := timed(func() error { return quietly(w.command(w.provider, args...)) })
 			if err != nil {
 				return nil, err
 			}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,24 +27,31 @@ type world struct {
 	dir string // short: sockets lie below it
 	bin string
 	env []string
+	// provider is the program that answers gc's operations, and run the XDG_RUNTIME_DIR of it and its hub.
+	provider string
+	run      string
+	// atEnd are called by close, the last one first, once no session is left.
+	atEnd []func() error
 }
 
 func newWorld(ctx context.Context, bin string) (*world, error) {
-	if _, err := os.Stat(filepath.Join(bin, "gc-session-local")); err != nil {
-		return nil, fmt.Errorf("%w: run make build, or say -bin", err)
+	for _, program := range []string{"gc-session-local", "gc-session-k8s", "gcctl", "agentd"} {
+		if _, err := os.Stat(filepath.Join(bin, program)); err != nil {
+			return nil, fmt.Errorf("%w: run make build, or say -bin", err)
+		}
 	}
 	dir, err := os.MkdirTemp("/tmp", "bench")
 	if err != nil {
 		return nil, err
 	}
-	w := &world{ctx: ctx, dir: dir, bin: bin}
+	w := &world{ctx: ctx, dir: dir, bin: bin, provider: "gc-session-local", run: filepath.Join(dir, "run")}
 	for _, sub := range []string{"home", "state", "run", "work"} {
 		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
 			return nil, err
 		}
 	}
 	w.env = []string{
-		"HOME=" + w.path("home"), "XDG_STATE_HOME=" + w.path("state"), "XDG_RUNTIME_DIR=" + w.path("run"),
+		"HOME=" + w.path("home"), "XDG_STATE_HOME=" + w.path("state"), "XDG_RUNTIME_DIR=" + w.run,
 		"PATH=" + bin + ":" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TERM=xterm-256color", "SHELL=/bin/sh", "USER=bench",
 	}
 	return w, nil
@@ -54,6 +62,11 @@ func (w *world) close() {
 	w.ctx = context.WithoutCancel(w.ctx)
 	if err := w.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
+	}
+	for _, f := range slices.Backward(w.atEnd) {
+		if err := f(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+		}
 	}
 	if err := os.RemoveAll(w.dir); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -71,10 +84,14 @@ func (w *world) stop() error {
 		_, err := w.front("", "stop", running[i])
 		return err
 	})
-	if out, stopErr := w.command("gcctl", "hub", "stop").CombinedOutput(); stopErr != nil {
-		err = errors.Join(err, fmt.Errorf("gcctl hub stop: %w: %s", stopErr, out))
+	return errors.Join(err, w.stopHub())
+}
+
+func (w *world) stopHub() error {
+	if out, err := w.command("gcctl", "hub", "stop").CombinedOutput(); err != nil {
+		return fmt.Errorf("gcctl hub stop: %w: %s", err, out)
 	}
-	return err
+	return nil
 }
 
 // atOnce calls f for 0 to n-1, several at once, and gives the errors of all.
@@ -108,13 +125,13 @@ func (w *world) command(program string, args ...string) *exec.Cmd {
 
 // front does one operation and gives its output.
 func (w *world) front(stdin string, args ...string) (string, error) {
-	cmd := w.command("gc-session-local", args...)
+	cmd := w.command(w.provider, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("gc-session-local %s: %w: %s", strings.Join(args, " "), err, stderr.String())
+		return "", fmt.Errorf("%s %s: %w: %s", w.provider, strings.Join(args, " "), err, stderr.String())
 	}
 	return string(out), nil
 }
@@ -131,7 +148,7 @@ func (w *world) start(name, command string, env map[string]string) error {
 
 // tmux gives the folder (TMUX_TMPDIR) and the socket of a session's tmux server.
 func (w *world) tmux(name string) (dir, socket string, err error) {
-	found, err := filepath.Glob(w.path("run", "*", "s", paths.SessionID(name), "tmux-*", "default"))
+	found, err := filepath.Glob(filepath.Join(w.run, "*", "s", paths.SessionID(name), "tmux-*", "default"))
 	if err != nil || len(found) != 1 {
 		return "", "", fmt.Errorf("tmux sockets of %s: %q, want one", name, found)
 	}
@@ -140,7 +157,7 @@ func (w *world) tmux(name string) (dir, socket string, err error) {
 
 // hubSocket is where the hub listens.
 func (w *world) hubSocket() (string, error) {
-	found, err := filepath.Glob(w.path("run", "*", "hub-local", "sock"))
+	found, err := filepath.Glob(filepath.Join(w.run, "*", "hub-*", "sock"))
 	if err != nil || len(found) != 1 {
 		return "", fmt.Errorf("sockets of the hub: %q, want one", found)
 	}
@@ -236,14 +253,20 @@ func (w *world) build(name string) (string, error) {
 	return to, nil
 }
 
-// quietly runs a program whose output must be there and doesn't matter.
-func quietly(cmd *exec.Cmd) error {
+// said runs a command and gives its output.
+func said(cmd *exec.Cmd) (string, error) {
 	out, err := cmd.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, exit.Stderr)
+		err = fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, exit.Stderr)
 	}
-	if err == nil && len(out) == 0 {
+	return string(out), err
+}
+
+// quietly runs a program whose output must be there and doesn't matter.
+func quietly(cmd *exec.Cmd) error {
+	out, err := said(cmd)
+	if err == nil && out == "" {
 		return fmt.Errorf("%s: no output", strings.Join(cmd.Args, " "))
 	}
 	return err
