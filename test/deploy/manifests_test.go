@@ -1,0 +1,138 @@
+package deploy_test
+
+import (
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/yaml"
+)
+
+// objects reads manifests.
+func objects(t *testing.T, manifests string) []unstructured.Unstructured {
+	t.Helper()
+	var all []unstructured.Unstructured
+	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(manifests), 4096)
+	for {
+		var o unstructured.Unstructured
+		err := decoder.Decode(&o.Object)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, o)
+	}
+}
+
+// find reads the one object of a kind and name into a typed one.
+func find[T any](t *testing.T, manifests, kind, name string) T {
+	t.Helper()
+	var typed T
+	for _, o := range objects(t, manifests) {
+		if o.GetKind() == kind && o.GetName() == name {
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(o.Object, &typed, true); err != nil {
+				t.Fatalf("%s %q: %v", kind, name, err)
+			}
+			return typed
+		}
+	}
+	t.Fatalf("there is no %s %q", kind, name)
+	return typed
+}
+
+func TestAllLiesInNamespaceGC(t *testing.T) {
+	t.Parallel()
+	for _, variant := range variants {
+		for _, o := range objects(t, build(t, filepath.Join(root(t), "deploy", variant))) {
+			if o.GetKind() != "Namespace" && o.GetNamespace() != "gc" {
+				t.Errorf("%s: %s %q is in namespace %q", variant, o.GetKind(), o.GetName(), o.GetNamespace())
+			}
+			if o.GetKind() == "Namespace" && o.GetName() != "gc" {
+				t.Errorf("%s: namespace %q", variant, o.GetName())
+			}
+		}
+	}
+}
+
+func TestAnotherNamespaceIsOneLine(t *testing.T) {
+	t.Parallel()
+	for _, variant := range variants {
+		for _, o := range objects(t, build(t, kustomization(t, variant, "elsewhere", ""))) {
+			switch {
+			case o.GetKind() == "Namespace" && o.GetName() != "elsewhere", o.GetKind() != "Namespace" && o.GetNamespace() != "elsewhere":
+				t.Errorf("%s: %s %q is in namespace %q", variant, o.GetKind(), o.GetName(), o.GetNamespace())
+			case o.GetKind() == "RoleBinding":
+				var binding rbacv1.RoleBinding
+				if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &binding); err != nil {
+					t.Fatal(err)
+				}
+				for _, s := range binding.Subjects {
+					if s.Namespace != "elsewhere" {
+						t.Errorf("%s: role binding %q is for %s %q of namespace %q", variant, binding.Name, s.Kind, s.Name, s.Namespace)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestOnlyRestrictedPodsAreLetIn(t *testing.T) {
+	t.Parallel()
+	namespace := find[corev1.Namespace](t, build(t, filepath.Join(root(t), "deploy")), "Namespace", "gc")
+	for _, mode := range []string{"enforce", "warn", "audit"} {
+		if got := namespace.Labels["pod-security.kubernetes.io/"+mode]; got != "restricted" {
+			t.Errorf("%s is %q", mode, got)
+		}
+	}
+}
+
+func TestNoManifestHasAPassword(t *testing.T) {
+	t.Parallel()
+	for _, variant := range variants {
+		for _, o := range objects(t, build(t, filepath.Join(root(t), "deploy", variant))) {
+			if o.GetKind() == "Secret" {
+				t.Errorf("%s: Secret %q would be the same everywhere", variant, o.GetName())
+			}
+		}
+	}
+}
+
+// The cluster of the tests has no network that enforces policies, so these are read.
+
+func TestNobodyCallsAgents(t *testing.T) {
+	t.Parallel()
+	policy := find[networkingv1.NetworkPolicy](t, build(t, filepath.Join(root(t), "deploy")), "NetworkPolicy", "agents")
+	if got := policy.Spec.PodSelector.MatchLabels; len(got) != 1 || got["app"] != "gc-agent" {
+		t.Errorf("it is about pods %v", got)
+	}
+	if types := policy.Spec.PolicyTypes; len(types) != 1 || types[0] != networkingv1.PolicyTypeIngress || len(policy.Spec.Ingress) > 0 {
+		t.Errorf("it lets in %v (%v)", policy.Spec.Ingress, types)
+	}
+}
+
+func TestDoltIsCalledByAgentsAndTheControllerOnly(t *testing.T) {
+	t.Parallel()
+	policy := find[networkingv1.NetworkPolicy](t, build(t, filepath.Join(root(t), "deploy")), "NetworkPolicy", "dolt")
+	if len(policy.Spec.Ingress) != 1 || len(policy.Spec.Ingress[0].From) != 1 || len(policy.Spec.Ingress[0].Ports) != 1 {
+		t.Fatalf("it lets in %v", policy.Spec.Ingress)
+	}
+	if port := policy.Spec.Ingress[0].Ports[0].Port; port.IntValue() != 3307 {
+		t.Errorf("at port %v", port)
+	}
+	from := policy.Spec.Ingress[0].From[0]
+	if from.NamespaceSelector != nil || from.IPBlock != nil || from.PodSelector == nil || len(from.PodSelector.MatchExpressions) != 1 {
+		t.Fatalf("it lets in %v", from)
+	}
+	if apps := strings.Join(from.PodSelector.MatchExpressions[0].Values, " "); apps != "gc-agent gc-controller agentd-check" {
+		t.Errorf("it lets in %q", apps)
+	}
+}
