@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,10 +10,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/gascity/agentd/test/cluster"
 )
@@ -90,11 +93,15 @@ func (d *dolt) ready() {
 	d.c.Run(d.t, "-n", d.ns, "rollout", "status", "statefulset/dolt", "--timeout=2m")
 }
 
-// ask runs a query as root from another pod, by the name that agents are given.
-func (d *dolt) ask(password, query string) (string, error) {
+// ask runs a query as root from another pod, by the name that agents are given. The node learns a moment after the pod is ready that the Service
+// leads to it, so a connection that is refused is tried again.
+func (d *dolt) ask(password, query string) (out string, err error) {
 	d.t.Helper()
-	out, err := d.c.Try(d.t, "-n", d.ns, "exec", "asker", "--", "env", "DOLT_CLI_PASSWORD="+password,
-		"dolt", "--host", "dolt."+d.ns+".svc.cluster.local", "--port", "3307", "--user", "root", "--no-tls", "sql", "-r", "csv", "-q", query)
+	_ = wait.PollUntilContextTimeout(d.t.Context(), 200*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) {
+		out, err = d.c.Try(d.t, "-n", d.ns, "exec", "asker", "--", "env", "DOLT_CLI_PASSWORD="+password,
+			"dolt", "--host", "dolt."+d.ns+".svc.cluster.local", "--port", "3307", "--user", "root", "--no-tls", "sql", "-r", "csv", "-q", query)
+		return !strings.Contains(out, "connection refused"), nil
+	})
 	return strings.TrimSpace(out), err
 }
 
@@ -168,6 +175,34 @@ func TestDoltKeepsItsDataAndPasswordWhenItsPodAndSecretAreLost(t *testing.T) {
 		t.Errorf("the password was %q and is %q", password, again)
 	}
 	d.answers(password, "SELECT n FROM kept.t", "n\n42")
+}
+
+func TestDoltsPasswordIsChangedAsTheReadmeSays(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join(root(t), "deploy", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "To change the password")
+	_, rest, _ = strings.Cut(rest, "\n\n")
+	commands, _, found := strings.Cut(rest, "\n\n")
+	if !found {
+		t.Fatal("deploy/README.md no longer says how to change the password")
+	}
+	d := newDolt(t, ".", nothing)
+	old := d.secret()
+
+	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", strings.ReplaceAll(commands, "-n gc ", "-n "+d.ns+" "))
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+d.c.Kubeconfig, "PATH="+filepath.Dir(d.c.Kubectl)+":"+os.Getenv("PATH"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s\n%v: %s", commands, err, out)
+	}
+	d.ready()
+	if d.secret() == old {
+		t.Error("the Secret has the old password")
+	}
+	d.answers(d.secret(), "SELECT 1", "1\n1")
+	d.refuses(old)
 }
 
 func TestDoltTakesThePasswordOfASecretThatIsThere(t *testing.T) {
