@@ -32,7 +32,7 @@ func start(t *testing.T, command string) *agent {
 		default:
 		}
 	}})
-	a.q = nudge.NewQueue(a.Terminal, tracker)
+	a.q = nudge.New(nudge.Config{Pane: a.Terminal, Watcher: tracker, Dir: t.TempDir()})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { a.q.Run(ctx) })

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/gascity/agentd/agentd/wire"
 )
 
 // The times of a nudge. They are the longest that programs were seen to need, not the shortest that works on one of them.
@@ -26,34 +28,62 @@ const (
 // a program that is merely slow, or starved of processor time, will act on every one of them.
 var afterEnter = [...]time.Duration{600 * time.Millisecond, 1200 * time.Millisecond, 2400 * time.Millisecond}
 
+// attempts is how often a message is gone on with that the pane could not be reached for.
+const attempts = 3
+
 // delivery is one message on its way.
 type delivery struct {
 	Pane
 	watch  Watcher
 	text   []byte
 	ending string
+	at     mark   // how far it has got
 	before Screen // before the text was typed
 	noisy  bool   // the program puts out something all the time
 }
 
-// deliver types text and submits it. It reports whether any of it may have reached the program.
-func (q *Queue) deliver(ctx context.Context, buffer string, text []byte) (begun bool, err error) {
-	d := &delivery{Pane: q.pane, watch: q.watch, text: text, ending: ending(text)}
+// deliver types text and submits it, or goes on with that where it was broken off. It reports whether any of it has reached the program.
+func (q *Queue) deliver(ctx context.Context, id uint64, text []byte) (begun bool, err error) {
+	for range attempts {
+		d := &delivery{Pane: q.pane, watch: q.watch, text: text, ending: ending(text), at: mark{id: id}}
+		err = d.run(ctx)
+		begun = d.at.typed > 0
+		if wire.CodeOf(err) != wire.CodeUnavailable || ctx.Err() != nil {
+			break
+		}
+	}
+	return begun, err
+}
+
+func (d *delivery) run(ctx context.Context) error {
+	if err := d.find(ctx); err != nil {
+		return err
+	}
+	step := d.enter
+	if d.at.typed == len(d.text) {
+		step = d.resume
+	}
+	shown, submitted, err := step(ctx)
+	if err != nil || submitted {
+		return err
+	}
+	return d.submit(ctx, shown)
+}
+
+// enter types the text, and gives the screen that shows it.
+func (d *delivery) enter(ctx context.Context) (shown *Screen, submitted bool, err error) {
 	if err := d.prepare(ctx); err != nil {
-		return false, err
+		return nil, false, err
 	}
 	seq := d.Output().Seq
-	d.watch.Typing(time.Now(), string(text))
-	if begun, err = d.put(ctx, buffer); err != nil {
-		d.watch.Abandoned(time.Now())
-		return begun, err
+	d.watch.Typing(time.Now(), string(d.text))
+	if err = d.put(ctx); err == nil {
+		shown, err = d.echo(ctx, seq)
 	}
-	shown, err := d.echo(ctx, seq)
 	if err != nil {
 		d.watch.Abandoned(time.Now())
-		return true, err
 	}
-	return true, d.submit(ctx, shown)
+	return shown, false, err
 }
 
 // prepare waits for the program to come to rest, leaves copy mode and looks at the screen.
@@ -83,20 +113,24 @@ func (d *delivery) leaveMode(ctx context.Context) error {
 	return nil
 }
 
-// put types or pastes the text. It reports whether any of it may have reached the program.
-func (d *delivery) put(ctx context.Context, buffer string) (begun bool, err error) {
+// put types or pastes what of the text has not been typed.
+func (d *delivery) put(ctx context.Context) error {
 	if !typed(d.text) {
-		if err := d.Paste(ctx, buffer, d.text); err != nil {
-			return false, fmt.Errorf("paste %d bytes: %w", len(d.text), err)
+		at := mark{id: d.at.id, typed: len(d.text)}
+		if err := d.Paste(ctx, fmt.Sprintf("agentd-nudge-%d", at.id), d.text, at.String()); err != nil {
+			return fmt.Errorf("paste %d bytes: %w", len(d.text), err)
 		}
-		return true, nil
+		d.at = at
+		return nil
 	}
-	for i, s := range chunks(string(d.text), MaxTyped) {
-		if err := d.Type(ctx, s); err != nil {
-			return i > 0, fmt.Errorf("type %d bytes: %w", len(s), err)
+	for _, s := range chunks(string(d.text[d.at.typed:]), MaxTyped) {
+		at := mark{id: d.at.id, typed: d.at.typed + len(s)}
+		if err := d.Type(ctx, s, at.String()); err != nil {
+			return fmt.Errorf("type %d bytes: %w", len(s), err)
 		}
+		d.at = at
 	}
-	return true, nil
+	return nil
 }
 
 // echo waits until the program has shown the text, as far as can be seen and within bounds. seq is the output's number before typing. It gives the
@@ -133,15 +167,17 @@ func (d *delivery) arrived(ctx context.Context) (bool, error) {
 // submit presses Enter, and again while the screen shows that it was swallowed. shown is the screen with the text on it, nil if the program
 // showed nothing: then nothing can be seen of the Enter either, and a second might submit a second time.
 func (d *delivery) submit(ctx context.Context, shown *Screen) error {
-	for _, patience := range afterEnter {
+	for _, patience := range afterEnter[min(d.at.enters, len(afterEnter)):] {
 		// Somebody at an attached terminal may have scrolled back meanwhile. Keys would then go to copy mode.
 		if err := d.leaveMode(ctx); err != nil {
 			return err
 		}
 		d.watch.Entering(time.Now())
-		if err := d.Enter(ctx); err != nil {
+		at := mark{d.at.id, d.at.typed, d.at.enters + 1}
+		if err := d.Enter(ctx, at.String()); err != nil {
 			return fmt.Errorf("press Enter: %w", err)
 		}
+		d.at = at
 		if shown == nil {
 			return nil
 		}

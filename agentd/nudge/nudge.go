@@ -13,11 +13,18 @@
 // commands only when those are typed. Enter follows once the text is seen to have arrived, because some programs swallow an Enter that
 // comes right behind a paste; and when the screen shows that an Enter was swallowed all the same, another follows. A program that shows
 // nothing of what it is given (no echo) gets exactly one Enter.
+//
+// # What outlives the process
+//
+// A message is kept in a file before it counts as accepted, and forgotten when it has been submitted. The process that comes next goes on with what it finds: what
+// was not begun is typed; what was typed is not typed again but submitted, as the mark that the pane holds tells the two apart.
 package nudge
 
 import (
 	"context"
 	"time"
+
+	"github.com/gascity/agentd/agentd/wire"
 )
 
 // Pane is the terminal that messages are typed into. Its methods are called from one goroutine at a time.
@@ -29,11 +36,16 @@ type Pane interface {
 	// Paste pastes text, byte for byte but for LF, which becomes CR; in brackets when the program asked for bracketed pastes. buffer names the tmux
 	// buffer to use: no two pastes of one Queue share a name. Either all of the text is pasted, or none and an error is returned. A tmux whose
 	// paste-buffer replaces control characters must be told not to (-S).
-	Paste(ctx context.Context, buffer string, text []byte) error
+	//
+	// Paste, Type and Enter set the pane's mark in one step with what they type: when they fail, or whoever calls them is gone, both were done or neither. An
+	// error of wire.CodeUnavailable means that it isn't known which, and that the mark can be asked for.
+	Paste(ctx context.Context, buffer string, text []byte, mark string) error
 	// Type sends text as typed characters (send-keys -l). The text is valid UTF-8 without control characters, at most MaxTyped bytes.
-	Type(ctx context.Context, text string) error
+	Type(ctx context.Context, text, mark string) error
 	// Enter presses Enter.
-	Enter(ctx context.Context) error
+	Enter(ctx context.Context, mark string) error
+	// Mark gives the mark that was set last, also by an earlier process; empty if none was.
+	Mark(ctx context.Context) (string, error)
 	// Capture gives what the screen shows now.
 	Capture(ctx context.Context) (Screen, error)
 	// Output tells of the program's output until now.
@@ -73,3 +85,9 @@ const MaxTyped = 4 << 10
 
 // Remembered is how many idempotency keys of the past a Queue knows.
 const Remembered = 256
+
+// MaxWaiting and MaxWaitingBytes bound the messages that wait, and their text.
+const (
+	MaxWaiting      = 1024
+	MaxWaitingBytes = 4 * wire.MaxNudge
+)

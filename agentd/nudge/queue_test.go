@@ -74,6 +74,7 @@ func TestDelivery(t *testing.T) {
 
 func TestDeliveryIntoAProgramThatNeverRests(t *testing.T) {
 	t.Parallel()
+	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		p := newTerminal(nil)
 		p.onInput = func(p *terminal, s string) error {
@@ -88,7 +89,7 @@ func TestDeliveryIntoAProgramThatNeverRests(t *testing.T) {
 				time.Sleep(30 * time.Millisecond)
 			}
 		})
-		q := NewQueue(p, ignore{})
+		q := open(p, dir, false)
 		wg.Go(func() { q.Run(ctx) })
 		begin := time.Now()
 		for range 50 {

@@ -19,6 +19,8 @@ type terminal struct {
 	at     time.Time
 	next   chan struct{}
 	mode   bool
+	mark   string
+	queue  *Queue // that types into it, where a test needs it
 
 	onInput func(t *terminal, input string) error // called without the lock
 }
@@ -59,11 +61,28 @@ func (t *terminal) LeaveMode(context.Context) error {
 	t.mode = false
 	return t.input("leave")
 }
-func (t *terminal) Paste(_ context.Context, _ string, s []byte) error {
-	return t.input("paste " + string(s))
+func (t *terminal) Paste(_ context.Context, _ string, s []byte, mark string) error {
+	return t.marked(mark, "paste "+string(s))
 }
-func (t *terminal) Type(_ context.Context, s string) error { return t.input("type " + s) }
-func (t *terminal) Enter(context.Context) error            { return t.input("enter") }
+func (t *terminal) Type(_ context.Context, s, mark string) error { return t.marked(mark, "type "+s) }
+func (t *terminal) Enter(_ context.Context, mark string) error   { return t.marked(mark, "enter") }
+
+func (t *terminal) Mark(context.Context) (string, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.mark, nil
+}
+
+// marked takes input, which fails before anything came of it or has set the mark.
+func (t *terminal) marked(mark, s string) error {
+	err := t.input(s)
+	if err == nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.mark = mark
+	}
+	return err
+}
 func (t *terminal) Capture(ctx context.Context) (Screen, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -97,13 +116,19 @@ func (ignore) Typing(time.Time, string) {}
 func (ignore) Entering(time.Time)       {}
 func (ignore) Abandoned(time.Time)      {}
 
+// open makes a queue into p that keeps its messages in dir.
+func open(p *terminal, dir string, resume bool) *Queue {
+	return New(Config{Pane: p, Watcher: ignore{}, Dir: dir, Resume: resume})
+}
+
 // run runs f with a queue into p whose Run ends with cause when f has returned.
 func run(t *testing.T, p *terminal, f func(t *testing.T, q *Queue, stop context.CancelCauseFunc)) {
 	t.Helper()
+	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		p.next = make(chan struct{}) // of the bubble, or its time would stand still
 		ctx, stop := context.WithCancelCause(t.Context())
-		q := NewQueue(p, ignore{})
+		q := open(p, dir, false)
 		var wg sync.WaitGroup
 		wg.Go(func() { q.Run(ctx) })
 		defer wg.Wait()

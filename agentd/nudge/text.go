@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// message gives what is typed for a nudge's text: without the line ends at its end, and unable to end the brackets it is pasted in.
-func message(text []byte) []byte {
+// literal gives what is typed for a nudge's text: without the line ends at its end, and unable to end the brackets it is pasted in.
+func literal(text []byte) []byte {
 	return unbracket(bytes.TrimRight(text, "\r\n"))
 }
 
@@ -99,4 +99,13 @@ func (s Screen) holds(ending string, later Screen) bool {
 	}
 	line := s.cursorLines(n)
 	return strings.Contains(line, ending) && later.cursorLines(n) == line
+}
+
+// stands reports whether the text's ending stands at the cursor, in its line or wrapped into it: then it has not been submitted.
+func (s Screen) stands(ending string) bool {
+	if ending == "" {
+		return false
+	}
+	line, two := s.cursorLines(1), s.cursorLines(2)
+	return strings.Contains(line, ending) || strings.Contains(two, ending) && !strings.Contains(strings.TrimSuffix(two, line), ending)
 }

@@ -25,8 +25,8 @@ func TestMessage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := message([]byte(c.text)); string(got) != c.want {
-				t.Errorf("message(%q) = %q, want %q", c.text, got, c.want)
+			if got := literal([]byte(c.text)); string(got) != c.want {
+				t.Errorf("literal(%q) = %q, want %q", c.text, got, c.want)
 			}
 		})
 	}
@@ -48,15 +48,15 @@ func FuzzMessage(f *testing.F) {
 	f.Add([]byte("a\x1b\x1b[201~[201~\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		before := bytes.Clone(text)
-		got := message(text)
+		got := literal(text)
 		if bytes.Contains(got, []byte("\x1b[201~")) {
-			t.Errorf("message(%q) = %q ends its paste", text, got)
+			t.Errorf("literal(%q) = %q ends its paste", text, got)
 		}
 		if !bytes.Equal(before, text) {
 			t.Errorf("message changed its argument from %q to %q", before, text)
 		}
 		if want := bytes.ReplaceAll(bytes.TrimRight(text, "\r\n"), []byte{0x1b}, nil); !bytes.Equal(bytes.ReplaceAll(got, []byte{0x1b}, nil), want) {
-			t.Errorf("message(%q) = %q lost more than escapes", text, got)
+			t.Errorf("literal(%q) = %q lost more than escapes", text, got)
 		}
 	})
 }

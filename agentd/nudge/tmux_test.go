@@ -20,7 +20,7 @@ func (unwatched) Abandoned(time.Time)      {}
 
 // queue runs a queue into a pane until the test ends.
 func queue(t testing.TB, p nudge.Pane) *nudge.Queue {
-	q := nudge.NewQueue(p, unwatched{})
+	q := nudge.New(nudge.Config{Pane: p, Watcher: unwatched{}, Dir: t.TempDir()})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { q.Run(ctx) })
@@ -132,10 +132,10 @@ func TestAgentsGetMessagesWhole(t *testing.T) {
 func TestABlindEnterIsSwallowed(t *testing.T) {
 	t.Parallel()
 	p := start(t, "tui", swallowVariable+"=300ms")
-	if err := p.Paste(t.Context(), "b", []byte("lost")); err != nil {
+	if err := p.Paste(t.Context(), "b", []byte("lost"), ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Enter(t.Context()); err != nil {
+	if err := p.Enter(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
 	p.AwaitText("> lost")

@@ -81,12 +81,19 @@ func (l *link) peek(ctx context.Context, x *mux.Exchange) (any, error) {
 }
 
 func (l *link) nudge(ctx context.Context, x *mux.Exchange) (any, error) {
+	var nudge wire.Nudge
+	if err := x.Decode(&nudge); err != nil {
+		return nil, err
+	}
 	text, release, err := l.server.readNudge(x)
 	defer release()
 	if err != nil {
 		return nil, err
 	}
-	return nil, l.server.session.Nudge(ctx, x.Key, text)
+	if nudge.Wait {
+		return nil, l.server.session.Nudge(ctx, x.Key, text)
+	}
+	return nil, l.server.session.AcceptNudge(ctx, x.Key, text)
 }
 
 // readNudge takes a nudge's text in. The text counts as waiting until release.
@@ -107,7 +114,7 @@ func (s *Server) readNudge(x *mux.Exchange) (text []byte, release func(), err er
 		case len(text) > wire.MaxNudge:
 			return nil, release, wire.Errorf(wire.CodeTooLarge, "nudge of over %d bytes", wire.MaxNudge)
 		case total > maxWaitingText:
-			return nil, release, wire.Errorf(wire.CodeUnavailable, "over %d bytes of nudges wait to be typed, try again later", maxWaitingText)
+			return nil, release, wire.Errorf(wire.CodeUnavailable, "over %d bytes of nudges are under way, try again later", maxWaitingText)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gascity/agentd/agentd/auth"
+	"github.com/gascity/agentd/agentd/nudge"
 	"github.com/gascity/agentd/agentd/session"
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
@@ -35,8 +36,8 @@ const (
 	maxHeader = 16 << 10
 	// maxKey bounds a request's Key, in bytes. Clients take a UUID.
 	maxKey = 256
-	// maxWaitingText bounds the text of all nudges that wait to be typed, in bytes.
-	maxWaitingText = 4 * wire.MaxNudge
+	// maxWaitingText bounds the text of all nudges that are being taken in or waited for, in bytes.
+	maxWaitingText = nudge.MaxWaitingBytes
 	// drainTime is how long requests may take to end once the session has: long enough for a slow line to take the last
 	// screen, short enough for a pod's grace period.
 	drainTime = 2 * time.Second
@@ -74,7 +75,7 @@ type Server struct {
 	exchanges sync.WaitGroup // those that have not been answered
 	handlers  sync.WaitGroup // connections being served
 	terminals atomic.Int64
-	waiting   atomic.Int64 // bytes of nudges that wait to be typed
+	waiting   atomic.Int64 // bytes of nudges that are being taken in or waited for
 
 	mu       sync.Mutex
 	links    map[*link]struct{}

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/gascity/agentd/agentd/activity"
-	"github.com/gascity/agentd/agentd/nudge"
 	"github.com/gascity/agentd/agentd/tmux"
 	"github.com/gascity/agentd/agentd/wire"
 )
@@ -41,7 +40,7 @@ func (s *Session) adopt(ctx context.Context) (*agent, error) {
 		_ = c.Close()
 		return nil, fmt.Errorf("adopt the agent: %w", err)
 	}
-	a.queue = nudge.NewQueue(&pane{agent: a}, a.tracker)
+	a.queue = a.newQueue(true)
 	a.recorder.Resume(s.cfg.Logged)
 	done := make(chan struct{})
 	close(done)

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/gascity/agentd/agentd/activity"
-	"github.com/gascity/agentd/agentd/nudge"
 	"github.com/gascity/agentd/agentd/terminal"
 	"github.com/gascity/agentd/agentd/tmux"
 	"github.com/gascity/agentd/agentd/wire"
@@ -257,7 +256,7 @@ func (s *Session) startTmux(ctx context.Context, key string, p plan) (*agent, er
 	started := time.Now()
 	a.marks = marks{started: started, activity: started, key: key, workDir: p.workDir, launchEnv: fingerprints(p.env)}
 	a.tracker = activity.New(started, "")
-	a.queue = nudge.NewQueue(&pane{agent: a}, a.tracker)
+	a.queue = a.newQueue(false)
 	config, err := configuration(p, a.marks, terminalType())
 	if errors.Is(err, tmux.ErrNUL) {
 		return nil, wire.Errorf(wire.CodeBadRequest, "the launch holds a zero byte")

@@ -28,6 +28,7 @@ const (
 	markKey      = "@agentd_key"
 	markWorkDir  = "@agentd_work_dir"
 	markEnv      = "@agentd_env"
+	markNudge    = "@agentd_nudge" // how far the last nudge has got; package nudge's
 )
 
 // markFormat gives the marks, one a line. A line break in the work dir is written so that it stays one line.

@@ -2,12 +2,11 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gascity/agentd/agentd/nudge"
 	"github.com/gascity/agentd/agentd/wire"
@@ -33,22 +32,26 @@ func (p *pane) LeaveMode(ctx context.Context) error {
 func leaveMode(target string) []string { return []string{"copy-mode", "-q", "-t", target} }
 
 // Paste pastes text through a tmux buffer, which is filled from a private file: the only way into tmux for any bytes in any number.
-func (p *pane) Paste(ctx context.Context, buffer string, text []byte) error {
+func (p *pane) Paste(ctx context.Context, buffer string, text []byte, mark string) error {
 	flag, err := p.pasteFlag(ctx)
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(p.session.cfg.RunDir, "nudge-*") // made with mode 0600
-	if err != nil {
+	file := filepath.Join(p.session.cfg.RunDir, "nudge") // always the same: a crash leaves one at most
+	defer os.Remove(file)
+	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return fmt.Errorf("write the text: %w", err)
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write the text: %w", err)
+	// tmux 3.3a crashes when something is pasted into a pane whose process has ended.
+	replies, err := p.ask(ctx, []string{"load-buffer", "-b", buffer, file}, display(p.paneID(), "#{pane_dead}"))
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(string(replies[1])) != "0" {
+		return errNoSession
 	}
 	defer p.session.board.screenChanged()
-	return p.tell(ctx, []string{"load-buffer", "-b", buffer, f.Name()}, []string{"paste-buffer", "-d", flag, "-b", buffer, "-t", p.paneID()})
+	return p.tell(ctx, []string{"paste-buffer", "-d", flag, "-b", buffer, "-t", p.paneID()}, p.setMark(mark))
 }
 
 // pasteFlag gives the flags for an exact paste. Newer versions of tmux replace control characters unless told not to with -S.
@@ -68,16 +71,24 @@ func (p *pane) pasteFlag(ctx context.Context) (string, error) {
 }
 
 // Type types text.
-func (p *pane) Type(ctx context.Context, text string) error {
+func (p *pane) Type(ctx context.Context, text, mark string) error {
 	defer p.session.board.screenChanged()
-	return p.tell(ctx, []string{"send-keys", "-l", "-t", p.paneID(), "--", text})
+	return p.tell(ctx, []string{"send-keys", "-l", "-t", p.paneID(), "--", text}, p.setMark(mark))
 }
 
 // Enter presses Enter.
-func (p *pane) Enter(ctx context.Context) error {
+func (p *pane) Enter(ctx context.Context, mark string) error {
 	defer p.session.board.screenChanged()
-	return p.tell(ctx, []string{"send-keys", "-t", p.paneID(), "Enter"})
+	return p.tell(ctx, []string{"send-keys", "-t", p.paneID(), "Enter"}, p.setMark(mark))
 }
+
+// setMark is the command that goes with what is typed. tmux carries both out or neither, and outlives us.
+func (p *pane) setMark(mark string) []string {
+	return []string{"set-option", "-t", p.target + ":", markNudge, mark}
+}
+
+// Mark gives the mark that was set last.
+func (p *pane) Mark(ctx context.Context) (string, error) { return p.format(ctx, "#{"+markNudge+"}") }
 
 // Capture gives what the screen shows.
 func (p *pane) Capture(ctx context.Context) (nudge.Screen, error) {
@@ -113,38 +124,6 @@ func (a *agent) format(ctx context.Context, format string) (string, error) {
 		return "", err
 	}
 	return strings.TrimSuffix(string(replies[0]), "\n"), nil
-}
-
-// Nudge types text into the agent and submits it, after those that came before. A key that is not empty makes a repeat safe.
-func (s *Session) Nudge(ctx context.Context, key string, text []byte) error {
-	a, err := s.live()
-	if err != nil {
-		return err
-	}
-	if err := a.queue.Nudge(ctx, key, text); err != nil {
-		s.counts.nudgesFailed.Add(1)
-		return err
-	}
-	s.counts.nudges.Add(1)
-	return nil
-}
-
-// Keys types keys, which have tmux's names; what is no name is typed as text.
-func (s *Session) Keys(ctx context.Context, keys []string) error {
-	a, err := s.live()
-	if err != nil {
-		return err
-	}
-	return a.keys(ctx, keys)
-}
-
-// Interrupt types C-c.
-func (s *Session) Interrupt(ctx context.Context) error { return s.Keys(ctx, []string{"C-c"}) }
-
-func (a *agent) keys(ctx context.Context, keys []string) error {
-	a.tracker.Keys(time.Now())
-	defer a.session.board.screenChanged()
-	return a.tell(ctx, leaveMode(a.paneID()), append([]string{"send-keys", "-t", a.paneID(), "--"}, keys...))
 }
 
 // ClearScrollback forgets what has scrolled off the screen.

@@ -13,7 +13,7 @@ type Counters struct {
 	Prints uint64
 	// Reconnects counts the times the tmux control connection was lost and made again.
 	Reconnects uint64
-	// Nudges counts those typed, NudgesFailed those that could not be.
+	// Nudges counts those submitted, NudgesFailed those that could not be, or that the agent's end came before.
 	Nudges, NudgesFailed uint64
 	// NudgesWaiting is how many are queued just now.
 	NudgesWaiting int

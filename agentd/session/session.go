@@ -4,7 +4,7 @@
 // ends, and returns how. The other methods may be called from any goroutine at any time, and answer with wire's error codes.
 //
 // What must outlive this process lives in tmux: user options (@agentd_…) of the session hold the launch's key and time, and the session's
-// environment holds the metadata. Nothing secret is written to disk but the mirror of the metadata, with mode 0600.
+// environment holds the metadata. Nothing secret is written to disk but the mirror of the metadata and the nudges that wait, with mode 0600.
 package session
 
 import (
@@ -25,7 +25,7 @@ import (
 
 // Config says where a session lives.
 type Config struct {
-	// RunDir holds short-lived private files (a nudge's text on its way to tmux). It exists and is 0700.
+	// RunDir holds private files that a restart of this process must not lose (the nudges that wait). It exists and is 0700.
 	RunDir string
 	// StateDir is where meta.json and exit.json are kept; empty means nowhere.
 	StateDir string

@@ -54,13 +54,17 @@ func (s *Session) hurry(deadline time.Time) {
 	}
 }
 
-// stopWhenAsked carries out a stop, if one is asked for.
-func (a *agent) stopWhenAsked(ctx context.Context) {
+// errStopping is the answer to what would be typed into an agent that is to end.
+var errStopping = wire.Errorf(wire.CodeNoSession, "the session is being stopped")
+
+// stopWhenAsked carries out a stop, if one is asked for. From then on nothing is typed but what ends the agent.
+func (a *agent) stopWhenAsked(ctx context.Context, stopTyping func()) {
 	select {
 	case <-a.session.stopping:
 	case <-ctx.Done():
 		return
 	}
+	stopTyping()
 	began := time.Now()
 	if !a.wait(ctx, began, 0) {
 		return

@@ -29,10 +29,11 @@ func (s *Session) present(a *agent) {
 func (s *Session) supervise(ctx context.Context, a *agent) (wire.Exit, error) {
 	work, end := context.WithCancelCause(ctx)
 	var owned sync.WaitGroup
-	owned.Go(func() { a.queue.Run(work) })
+	typing, stopTyping := context.WithCancelCause(work)
+	owned.Go(func() { a.queue.Run(typing) })
 	owned.Go(func() { a.deliverLate(work) })
 	owned.Go(func() { a.watchScreen(work) })
-	owned.Go(func() { a.stopWhenAsked(work) })
+	owned.Go(func() { a.stopWhenAsked(work, func() { stopTyping(errStopping) }) })
 	owned.Go(func() { a.followCredentials(work) })
 	ended := make(chan struct{}, 1)
 	owned.Go(func() { a.watchRoot(work, ended) })
@@ -46,6 +47,7 @@ func (s *Session) supervise(ctx context.Context, a *agent) (wire.Exit, error) {
 	}
 	end(errNoSession)
 	owned.Wait()
+	stopTyping(nil)
 	return s.finish(a, exit), nil
 }
 

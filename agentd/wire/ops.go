@@ -15,7 +15,7 @@ const (
 	OpStop Op = "stop"
 	// OpPeek: Peek → PeekReply; the text comes out. Viewer.
 	OpPeek Op = "peek"
-	// OpNudge: the message goes in; → nothing, when typed and submitted. The request's Key makes a repeat safe. Operator.
+	// OpNudge: Nudge; the message goes in; → nothing, when it is sure to be typed. The request's Key makes a repeat safe. Operator.
 	OpNudge Op = "nudge"
 	// OpKeys: Keys → nothing. Operator.
 	OpKeys Op = "keys"
@@ -189,6 +189,13 @@ type PeekReply struct {
 	Screen uint64 `json:"screen"`
 	// Unchanged: Have is current, and no text was sent.
 	Unchanged bool `json:"unchanged,omitempty"`
+}
+
+// Nudge asks for a message to be typed and submitted, after those that came before.
+type Nudge struct {
+	// Wait: the result comes when the message has been submitted, and is an error when it could not be. Without it the result comes when nothing but the
+	// agent's end can keep the message from being typed: then a crash of agentd doesn't, either.
+	Wait bool `json:"wait,omitempty"`
 }
 
 // Keys are tmux key names ("Enter", "Down", "C-c").

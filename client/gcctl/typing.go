@@ -24,7 +24,8 @@ spaces; without any, or with -, the message is read from stdin, and newlines at
 its end are left out.
 
 The text is literal: it can hold several lines, and names of keys mean nothing
-in it (gcctl keys presses keys). Messages to one session never mix.`,
+in it (gcctl keys presses keys). Messages to one session never mix: each waits
+for those before it. The command returns when the message has been submitted.`,
 		Example: `  gcctl nudge demo 'run the tests again'
   gcctl nudge demo < task.md`,
 		Args:              sessionArgs(0, -1, ""),
@@ -50,7 +51,7 @@ func (a *app) nudge(ctx context.Context, session string, words []string) error {
 		return hint(fmt.Errorf("the message has %d bytes, the limit is %d", len(text), wire.MaxNudge), "%s cp brings it into the session as a file; nudge that file's name", a.command())
 	}
 	// With the key a repeat after a lost connection isn't typed twice.
-	r := mux.Request{Op: wire.OpNudge, Session: session, Key: rand.Text()}
+	r := mux.Request{Op: wire.OpNudge, Session: session, Key: rand.Text(), Body: wire.Nudge{Wait: true}}
 	return a.explain(ctx, session, a.hub().Do(ctx, string(wire.OpNudge), true, func(ctx context.Context, c *mux.Conn) error {
 		k, err := c.Open(ctx, r)
 		if err != nil {
@@ -98,7 +99,8 @@ func newKeys(a *app) *cobra.Command {
 		Short: "Press keys",
 		Long: `Press keys, by tmux's names for them: Enter, Escape, Tab, BSpace, Up, Down, Left,
 Right, Home, End, PageUp, PageDown, F1 …; C-c is Ctrl-C, M-x is Alt-x. What is no
-name is typed as it is.`,
+name is typed as it is. Keys wait for messages that came before; gcctl interrupt
+does not.`,
 		Example: `  gcctl keys demo Down Down Enter
   gcctl keys demo C-c`,
 		Args:              sessionArgs(1, wire.MaxKeys, "no key given"),

@@ -83,9 +83,23 @@ func (d *daemon) nudge(c *mux.Conn, text string) {
 }
 
 func (d *daemon) tryNudge(c *mux.Conn, key, text string) error {
+	return d.send(c, key, text, wire.Nudge{Wait: true})
+}
+
+// accept sends nudges that aren't waited for.
+func (d *daemon) accept(c *mux.Conn, texts ...string) {
+	d.t.Helper()
+	for _, text := range texts {
+		if err := d.send(c, "key of "+text, text, nil); err != nil {
+			d.t.Fatalf("nudge: %v\n%s", err, d.log)
+		}
+	}
+}
+
+func (d *daemon) send(c *mux.Conn, key, text string, body any) error {
 	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
 	defer cancel()
-	_, err := stream(ctx, c, mux.Request{Op: wire.OpNudge, Key: key}, []byte(text), nil)
+	_, err := stream(ctx, c, mux.Request{Op: wire.OpNudge, Key: key, Body: body}, []byte(text), nil)
 	return err
 }
 

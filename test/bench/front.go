@@ -40,6 +40,10 @@ func measureFronts(ctx context.Context, w *world, scale scale) ([]figure, error)
 	if err != nil {
 		return nil, err
 	}
+	nudged, err := nudges(w, scale.calls, base)
+	if err != nil {
+		return nil, err
+	}
 	program := median(samples[0])
 	const name = "empty Go program that dials"
 	figures := []figure{
@@ -47,6 +51,7 @@ func measureFronts(ctx context.Context, w *world, scale scale) ([]figure, error)
 		atMost(2, "get-last-activity", median(samples[2]), name, program),
 		atMost(2, "peek, unchanged screen", median(samples[3]), name, program),
 		atMost(2.5, "peek, changed screen", median(changed[1]), name, median(changed[0])),
+		atMost(2.5, "nudge, to accepted", median(nudged[1]), name, median(nudged[0])),
 	}
 	for i, op := range []string{"list-running", "get-meta", "process-alive"} {
 		f := atMost(0, op, median(samples[4+i]), name, program)
@@ -61,6 +66,22 @@ func withStdin(w *world, stdin string, args ...string) func() error {
 		_, err := w.front(stdin, args...)
 		return err
 	}
+}
+
+// nudges measures nudges until they are accepted, and as many of base. Typing them takes longer: the session is stopped with most of them in its queue.
+func nudges(w *world, n int, base func() error) ([][]time.Duration, error) {
+	if err := w.start("nudged", "echo ready; exec cat", nil); err != nil {
+		return nil, err
+	}
+	if err := w.shows("nudged", "ready"); err != nil {
+		return nil, err
+	}
+	samples, err := inTurn(n, base, withStdin(w, "a message", "nudge", "nudged"))
+	if err != nil {
+		return nil, err
+	}
+	_, err = w.front("", "stop", "nudged")
+	return samples, err
 }
 
 // changedPeeks measures peeks each of which is the first after a change of the screen, and as many of base.

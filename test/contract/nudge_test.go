@@ -145,6 +145,21 @@ func TestSendKeysPressesKeysByName(t *testing.T) {
 	g.ok("interrupt", "nobody")
 }
 
+func TestKeysComeAfterTheNudgesBeforeThem(t *testing.T) {
+	t.Parallel()
+	g := newGC(t)
+	g.start("s", agent("prompt", g.path("got")))
+	g.untilScreen("s", "ready")
+	g.okIn("one", "nudge", "s")
+	g.okIn("two", "nudge", "s")
+	g.ok("send-keys", "s", "three", "Enter")
+	g.okIn("four", "nudge", "s")
+	g.until("all are submitted", func() bool { return len(g.submitted("got")) == 4 })
+	if got := g.submitted("got"); !slices.Equal(got, []string{"one", "two", "three", "four"}) {
+		t.Errorf("submitted %q", got)
+	}
+}
+
 func TestADialogIsSeenAndAnswered(t *testing.T) {
 	everywhere(t, func(t *testing.T, g *gc) {
 		g.start("s", config{

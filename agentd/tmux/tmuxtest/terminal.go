@@ -136,26 +136,35 @@ func (t *Terminal) LeaveMode(ctx context.Context) error {
 }
 
 // Paste is nudge.Pane's.
-func (t *Terminal) Paste(ctx context.Context, buffer string, text []byte) error {
+func (t *Terminal) Paste(ctx context.Context, buffer string, text []byte, mark string) error {
 	name := filepath.Join(t.dir, buffer)
 	if err := os.WriteFile(name, text, 0o600); err != nil {
 		return err
 	}
 	defer os.Remove(name)
-	if err := t.run(ctx, "load-buffer", "-b", buffer, name); err != nil {
-		return err
-	}
-	return t.run(ctx, "paste-buffer", "-d", "-p", "-b", buffer, "-t", "%0")
+	return t.marked(ctx, mark, []string{"load-buffer", "-b", buffer, name}, []string{"paste-buffer", "-d", "-p", "-b", buffer, "-t", "%0"})
 }
 
 // Type is nudge.Pane's.
-func (t *Terminal) Type(ctx context.Context, text string) error {
-	return t.run(ctx, "send-keys", "-l", "-t", "%0", "--", text)
+func (t *Terminal) Type(ctx context.Context, text, mark string) error {
+	return t.marked(ctx, mark, []string{"send-keys", "-l", "-t", "%0", "--", text})
 }
 
 // Enter is nudge.Pane's.
-func (t *Terminal) Enter(ctx context.Context) error {
-	return t.run(ctx, "send-keys", "-t", "%0", "Enter")
+func (t *Terminal) Enter(ctx context.Context, mark string) error {
+	return t.marked(ctx, mark, []string{"send-keys", "-t", "%0", "Enter"})
+}
+
+// Mark is nudge.Pane's.
+func (t *Terminal) Mark(ctx context.Context) (string, error) {
+	out, err := t.c.Run(ctx, "display-message", "-p", "-t", "%0", "#{@mark}")
+	return strings.TrimSuffix(string(out), "\n"), err
+}
+
+// marked carries commands out and sets the mark.
+func (t *Terminal) marked(ctx context.Context, mark string, commands ...[]string) error {
+	_, err := t.c.Sequence(ctx, append(commands, []string{"set-option", "-t", "main:", "@mark", mark})...)
+	return err
 }
 
 // Capture is nudge.Pane's.
