@@ -10,8 +10,10 @@ import (
 	"github.com/gascity/agentd/client/kube"
 )
 
-// operatorRole is what gives people the permissions.
-const operatorRole = "let an administrator bind you to the role agentd-operator of deploy/ in this namespace"
+// operatorRole says how people get the permissions.
+func (c *Cluster) operatorRole() string {
+	return "an administrator gives you the role of deploy/: kubectl -n " + c.config.Target.Namespace + " create rolebinding agentd-you --role=agentd-operator --user=YOU"
+}
 
 func (c *Cluster) namespace(ctx context.Context) []doctor.Finding {
 	name := c.config.Target.Namespace
@@ -37,7 +39,7 @@ func (c *Cluster) keys(ctx context.Context) []doctor.Finding {
 	case keys.May:
 		return one(doctor.Good("there are no keys for agents yet; the first start makes them (secret agentd-keys)"))
 	}
-	return one(doctor.Bad("let somebody start a session who may create secrets; "+operatorRole, "there are no keys for agents (secret agentd-keys), and you may not make them"))
+	return one(doctor.Bad("let somebody start a session who may create secrets; "+c.operatorRole(), "there are no keys for agents (secret agentd-keys), and you may not make them"))
 }
 
 func (c *Cluster) permission(ctx context.Context, p kube.Permission) []doctor.Finding {
@@ -56,7 +58,7 @@ func (c *Cluster) permission(ctx context.Context, p kube.Permission) []doctor.Fi
 	if p.Dispensable {
 		find = doctor.Doubtful
 	}
-	return one(find(operatorRole, "you may not %s %s, which is needed to %s", list(missing), what, p.Purpose))
+	return one(find(c.operatorRole(), "you may not %s %s, which is needed to %s", list(missing), what, p.Purpose))
 }
 
 // list puts words in a row.
