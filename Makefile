@@ -56,7 +56,7 @@ cluster-down: ## end it, and leave nothing
 # Before tests: where it can be had, and the tests aren't to use another one.
 cluster:
 	@if [ -n "$$E2E_KUBECONFIG" ]; then echo "tests use the cluster of $$E2E_KUBECONFIG"; \
-	elif test/cluster/cluster possible; then $(MAKE) -s cluster-up >/dev/null; \
+	elif test/cluster/cluster possible; then $(MAKE) -s cluster-up >/dev/null && test/deploy/dolt >/dev/null; \
 	else echo "tests that want a cluster are skipped"; fi
 
 race: ## all tests under the race detector, end to end tests among them
