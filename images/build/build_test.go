@@ -280,6 +280,31 @@ func TestImageThatCarriesJustAgentd(t *testing.T) {
 	}
 }
 
+// As docker names them.
+func TestImagesAreNamedAsTheyWereToBe(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"localhost/agent:dev": "localhost/agent:dev", "myregistry/gc-agent:1": "myregistry/gc-agent:1",
+		"registry.example.com:5000/team/agent:1": "registry.example.com:5000/team/agent:1", "agent": "agent:latest",
+	} {
+		file := filepath.Join(t.TempDir(), "image.tar")
+		if err := assemble(file, given, "amd64", v1.Config{}, nil); err != nil {
+			t.Errorf("%s: %v", given, err)
+			continue
+		}
+		manifest, err := tarball.LoadManifest(func() (io.ReadCloser, error) { return os.Open(file) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := manifest[0].RepoTags; !reflect.DeepEqual(got, []string{want}) {
+			t.Errorf("%s: the archive says %q", given, got)
+		}
+	}
+	if err := assemble(filepath.Join(t.TempDir(), "image.tar"), "no name", "amd64", v1.Config{}, nil); err == nil || !strings.Contains(err.Error(), `"no name"`) {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestProgramThatWouldNotStartEverywhereIsRefused(t *testing.T) {
 	t.Parallel()
 	o := agentdFor(t, "arm64")

@@ -135,7 +135,7 @@ func need(ctx context.Context, o order, program string) error {
 
 // assemble writes an image as an archive.
 func assemble(file, imageName, arch string, config v1.Config, layers []v1.Layer) error {
-	tag, err := name.NewTag(imageName, name.StrictValidation)
+	tag, err := name.NewTag(imageName) // as docker takes it: neither a registry nor a tag must be named
 	if err != nil {
 		return fmt.Errorf("image name %q: %w", imageName, err)
 	}
