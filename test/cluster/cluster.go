@@ -114,8 +114,8 @@ func foreign(path string) (*Cluster, error) {
 		Kubeconfig: path, Kubectl: kubectl, Image: os.Getenv("E2E_IMAGE"), Agentd: os.Getenv("E2E_AGENTD_IMAGE"),
 		Busybox: cmp.Or(os.Getenv("E2E_BUSYBOX_IMAGE"), "busybox:1"),
 	}
-	for name, image := range map[string]string{"E2E_IMAGE": c.Image, "E2E_AGENTD_IMAGE": c.Agentd} {
-		if image == "" {
+	for _, name := range []string{"E2E_IMAGE", "E2E_AGENTD_IMAGE"} {
+		if os.Getenv(name) == "" {
 			return nil, fmt.Errorf("E2E_KUBECONFIG is set but %s is not: it names an image that the cluster can pull", name)
 		}
 	}
