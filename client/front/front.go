@@ -38,7 +38,7 @@ type Config struct {
 }
 
 // Run does the operation that argv asks for (argv[0] is the program, as started) and gives the process's exit status. The end of ctx cancels what
-// is under way, in the hub as well, and so do SIGTERM, SIGINT and SIGHUP; an operation that only looks they just end, as they do most programs.
+// is under way, in the hub as well, and so do SIGTERM, SIGINT and SIGHUP; an operation that only looks, or is over at once, they just end, as they do most programs.
 // For attach, and when GC_HUB=off, the process becomes gcctl, and Run returns only if that fails.
 func Run(ctx context.Context, c Config, argv []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	r := &run{config: c, argv0: "gc-session-" + c.Backend, stdin: stdin, stdout: erring(stdout), stderr: erring(stderr), getenv: os.Getenv}
@@ -83,7 +83,7 @@ func (r *run) do(ctx context.Context, args []string) int {
 	if r.getenv("GC_HUB") == "off" && !r.config.InProcess && !op.alone {
 		return r.fail(r.becomeHubless(args))
 	}
-	if !op.looks || r.config.InProcess {
+	if !op.looks && !op.atOnce || r.config.InProcess {
 		// So that what became of the work can still be said. It takes Go's runtime as long as all the rest of a short operation: where
 		// nothing is to be undone, the hub learns all it must from the closed socket.
 		var stop context.CancelFunc

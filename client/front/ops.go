@@ -22,7 +22,9 @@ type operation struct {
 	alone bool
 	// looks: changes nothing, anywhere.
 	looks bool
-	do    func(ctx context.Context, r *run, args []string) error
+	// atOnce: is over as soon as it has arrived, so that there is nothing to undo.
+	atOnce bool
+	do     func(ctx context.Context, r *run, args []string) error
 }
 
 // operations are what this build knows. Any other word is exit status 2.
@@ -31,9 +33,9 @@ var operations = map[string]operation{
 	"stop":              {args: "<name>", min: 1, max: 1, do: stop, about: "end a session; success when there is none"},
 	"is-running":        {args: "<name>", min: 1, max: 1, looks: true, do: isRunning, about: "print whether the session's agent runs"},
 	"process-alive":     {args: "<name>", min: 1, max: 1, looks: true, do: processAlive, about: "print whether one of the processes named on stdin runs in it"},
-	"nudge":             {args: "<name>", min: 1, max: 1, do: nudge, about: "type the message on stdin and submit it"},
+	"nudge":             {args: "<name>", min: 1, max: 1, atOnce: true, do: nudge, about: "have the message on stdin typed and submitted"},
 	"send-keys":         {args: "<name> <key>...", min: 1, max: -1, do: sendKeys, about: "press keys, by their tmux names"},
-	"interrupt":         {args: "<name>", min: 1, max: 1, do: interrupt, about: "press Ctrl-C"},
+	"interrupt":         {args: "<name>", min: 1, max: 1, atOnce: true, do: interrupt, about: "press Ctrl-C"},
 	"peek":              {args: "<name> <lines>", min: 2, max: 2, looks: true, do: peek, about: "print the screen and so many lines above it; 0: all"},
 	"clear-scrollback":  {args: "<name>", min: 1, max: 1, do: clearScrollback, about: "forget the lines above the screen"},
 	"get-last-activity": {args: "<name>", min: 1, max: 1, looks: true, do: lastActivity, about: "print when the agent last did something"},

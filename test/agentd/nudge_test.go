@@ -111,7 +111,12 @@ func TestAStopDropsTheNudgesThatWait(t *testing.T) {
 	d.accept(c, twenty()...)
 	within(t, "the first is submitted", func() bool { return read(t, d.path("work", "lines")) != "" })
 	began := len(lines(read(t, d.path("work", "lines"))))
+	told := make(chan error, 1)
+	go func() { told <- d.tryNudge(c, "", "waited for") }()
 	d.call(c, wire.OpStop, wire.Stop{GraceMS: 2000}, nil)
+	if err := <-told; wire.CodeOf(err) != wire.CodeNoSession || !strings.Contains(err.Error(), "stopped") {
+		t.Errorf("who waited for a nudge hears %v", err)
+	}
 	d.status()
 	if got := lines(read(t, d.path("work", "lines"))); len(got) > began+2 {
 		t.Errorf("%d nudges were typed after the stop", len(got)-began)

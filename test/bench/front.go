@@ -68,7 +68,7 @@ func withStdin(w *world, stdin string, args ...string) func() error {
 	}
 }
 
-// nudges measures nudges until they are accepted, and as many of base. Typing them takes longer: the session is stopped with most of them in its queue.
+// nudges measures nudges until they are accepted, and as many of base. Typing them takes longer, and the session is stopped with most of them in its queue.
 func nudges(w *world, n int, base func() error) ([][]time.Duration, error) {
 	if err := w.start("nudged", "echo ready; exec cat", nil); err != nil {
 		return nil, err
