@@ -186,6 +186,11 @@ func TestKeysAreNeverPressedTwice(t *testing.T) {
 		if got.status != 1 || !strings.Contains(got.stderr, "not known whether this was done") || len(h.seen()) != 1 {
 			t.Errorf("%s: got %+v after %d requests, want one request and a clear failure", args[0], got, len(h.seen()))
 		}
+		// The hub says the same of a session whose link goes away: it may have been done.
+		h = loser(t, 1, wire.CodeUnavailable, nil)
+		if got := h.front("", args...); got.status != 1 || len(h.seen()) != 1 {
+			t.Errorf("%s, the session's link lost: got %+v after %d requests, want one request and a failure", args[0], got, len(h.seen()))
+		}
 	}
 }
 

@@ -32,7 +32,7 @@ type repeats int
 const (
 	// repeatable may be done any number of times: it only looks, or its outcome is the same, or its key makes it so.
 	repeatable repeats = iota
-	// onceOnly must not be sent again once it was: the hub may have done it before it went.
+	// onceOnly must not be sent again once it was: it may have been done before the hub, or the hub's link to the session, went.
 	onceOnly
 	// noWaiting is repeatable when the hub goes away, but leaves waiting for better times to the caller.
 	noWaiting
@@ -71,7 +71,7 @@ func (l *link) do(ctx context.Context, again repeats, attempt func(context.Conte
 			if losses++; losses == maxLosses {
 				return err
 			}
-		case wire.CodeOf(err) == wire.CodeUnavailable && again != noWaiting:
+		case wire.CodeOf(err) == wire.CodeUnavailable && again == repeatable:
 		default:
 			return err
 		}
