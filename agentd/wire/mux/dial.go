@@ -22,8 +22,13 @@ const Path = "/v1"
 // handshakeTimeout bounds the websocket handshake where ctx does not.
 const handshakeTimeout = 10 * time.Second
 
-// bufferSize of a connection's read buffer, in bytes. Messages larger than it are read straight into their own memory.
-const bufferSize = 4 << 10
+const (
+	// readBuffer is the size of a connection's read buffer, in bytes. Messages larger than it are read straight into their own memory.
+	readBuffer = 4 << 10
+	// writeBuffer holds a whole chunk: a message that is larger than the buffer goes out as many frames, each written by itself, and each costs every program on the
+	// way to a pod as much as a whole chunk does.
+	writeBuffer = wire.MaxChunk + 4<<10
+)
 
 // Dial makes the client's end over a connection that dial opens. The token, if any, goes into the upgrade request, so that authentication costs no round
 // trip. It gives the peer's build version as well. A refused token gives wire.CodeForbidden, a peer that shares no protocol with this build wire.CodeUnavailable.
@@ -32,9 +37,9 @@ func Dial(ctx context.Context, dial func(context.Context) (net.Conn, error), tok
 		NetDialContext:   func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 		HandshakeTimeout: handshakeTimeout,
 		Subprotocols:     []string{wire.Subprotocol},
-		ReadBufferSize:   bufferSize,
-		WriteBufferSize:  bufferSize,
-		WriteBufferPool:  &sync.Pool{},
+		ReadBufferSize:   readBuffer,
+		WriteBufferSize:  writeBuffer,
+		WriteBufferPool:  writeBuffers,
 	}
 	header := http.Header{wire.VersionHeader: {wire.BuildVersion()}}
 	if token != "" {
@@ -78,8 +83,8 @@ func Upgrade(w http.ResponseWriter, r *http.Request) (*websocket.Conn, error) {
 	u := websocket.Upgrader{
 		HandshakeTimeout: handshakeTimeout,
 		Subprotocols:     []string{wire.Subprotocol},
-		ReadBufferSize:   bufferSize,
-		WriteBufferSize:  bufferSize,
+		ReadBufferSize:   readBuffer,
+		WriteBufferSize:  writeBuffer,
 		WriteBufferPool:  writeBuffers,
 		CheckOrigin:      func(*http.Request) bool { return true }, // judged above
 	}
