@@ -30,7 +30,7 @@ func measureFar(_ context.Context, near *podWorld, scale scale) ([]figure, error
 	if err != nil {
 		return nil, err
 	}
-	line, roundTrip, err := near.lineTo(near.cluster)
+	line, roundTrip, err := near.line()
 	if err != nil {
 		return nil, err
 	}
@@ -73,13 +73,13 @@ func (op podOp) fromFar(near, far, roundTrip time.Duration) figure {
 	return f
 }
 
-// lineTo makes a line to the cluster's API server, and tells how long its round trip really is.
-func (p *podWorld) lineTo(c *cluster) (*delayLine, time.Duration, error) {
+// line makes a line to the cluster's API server, and tells how long its round trip really is.
+func (p *podWorld) line() (*delayLine, time.Duration, error) {
 	roundTrip, err := measureLine()
 	if err != nil {
 		return nil, 0, err
 	}
-	server, err := url.Parse(c.server)
+	server, err := url.Parse(p.cluster.Config.Host)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -132,8 +132,9 @@ func measureLine() (time.Duration, error) {
 
 // through gives the same world with the API server at the other end of a line. It has a hub of its own.
 func (p *podWorld) through(line *delayLine) (*podWorld, error) {
-	c, err := p.cluster.at(line.address(), p.path("kubeconfig"))
-	if err != nil {
+	c := *p.cluster
+	c.Kubeconfig = p.path("kubeconfig")
+	if err := reroute(p.cluster.Kubeconfig, line.address(), c.Kubeconfig); err != nil {
 		return nil, err
 	}
 	w := *p.world
@@ -141,28 +142,30 @@ func (p *podWorld) through(line *delayLine) (*podWorld, error) {
 	if err := os.Mkdir(w.run, 0o700); err != nil {
 		return nil, err
 	}
-	w.env = append(append([]string{}, w.env...), "KUBECONFIG="+c.kubeconfig, "XDG_RUNTIME_DIR="+w.run)
-	p.atEnd = append(p.atEnd, w.stopHub)
-	return &podWorld{world: &w, cluster: c, namespace: p.namespace, client: p.client}, nil
+	w.env = append(append([]string{}, w.env...), "KUBECONFIG="+c.Kubeconfig, "XDG_RUNTIME_DIR="+w.run)
+	p.atEnd = append(p.atEnd, func() {
+		if err := w.stopHub(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+		}
+	})
+	return &podWorld{world: &w, cluster: &c, namespace: p.namespace}, nil
 }
 
-// at gives the same cluster with its API server at another address, as a kubeconfig in a new file has it.
-func (c *cluster) at(address, file string) (*cluster, error) {
-	config, err := clientcmd.LoadFromFile(c.kubeconfig)
+// reroute writes a kubeconfig that leads to the same server at another address.
+func reroute(from, address, to string) error {
+	config, err := clientcmd.LoadFromFile(from)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	entry := config.Clusters[config.Contexts[config.CurrentContext].Cluster]
-	server, err := url.Parse(entry.Server)
+	cluster := config.Clusters[config.Contexts[config.CurrentContext].Cluster]
+	server, err := url.Parse(cluster.Server)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if entry.TLSServerName == "" {
-		entry.TLSServerName = server.Hostname()
+	if cluster.TLSServerName == "" {
+		cluster.TLSServerName = server.Hostname()
 	}
 	server.Host = address
-	entry.Server = server.String()
-	there := *c
-	there.kubeconfig, there.server = file, entry.Server
-	return &there, clientcmd.WriteToFile(*config, file)
+	cluster.Server = server.String()
+	return clientcmd.WriteToFile(*config, to)
 }

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -24,21 +25,19 @@ type group struct {
 	name    string
 	about   string
 	measure func(ctx context.Context, w *world, scale scale) ([]figure, error)
-	// pods says that a cluster is needed.
-	pods bool
 }
 
 var groups = []group{
-	{"front", "operations of gc-session-local, as whole processes", measureFronts, false},
-	{"capture", "a capture inside agentd", measureCapture, false},
-	{"start", "start of a session", measureStart, false},
-	{"idle", "agentd when nothing happens", measureIdle, false},
-	{"echo", "a keystroke's echo in attach", measureEcho, false},
-	{"flood", "an agent that prints 100 MB", measureFlood, false},
-	{"many", "200 sessions under one hub", measureMany, false},
-	{"pods", "operations of gc-session-k8s, as whole processes, beside kubectl's for the same", onPods(measurePods), true},
-	{"far", "the same with 50 ms of round trip before the API server", onPods(measureFar), true},
-	{"podstart", "start and stop of a pod's session", onPods(measurePodStart), true},
+	{"front", "operations of gc-session-local, as whole processes", measureFronts},
+	{"capture", "a capture inside agentd", measureCapture},
+	{"start", "start of a session", measureStart},
+	{"idle", "agentd when nothing happens", measureIdle},
+	{"echo", "a keystroke's echo in attach", measureEcho},
+	{"flood", "an agent that prints 100 MB", measureFlood},
+	{"many", "200 sessions under one hub", measureMany},
+	{"pods", "operations of gc-session-k8s, as whole processes, beside kubectl's for the same", onPods(measurePods)},
+	{"far", "the same with 50 ms of round trip before the API server", onPods(measureFar)},
+	{"podstart", "start and stop of a pod's session", onPods(measurePodStart)},
 }
 
 // scale says how much is measured. What needs pods has its own numbers, since kubectl takes its time.
@@ -76,19 +75,18 @@ func run() int {
 	defer stop()
 
 	fmt.Printf("%s/%s, %d CPUs, %s, %s\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), tmuxVersion())
-	_, noCluster := findCluster(ctx)
 	missed := 0
 	for _, g := range groups {
 		if !chosen.MatchString(g.name) {
 			continue
 		}
 		fmt.Printf("\n%s (-run %s)\n", g.about, g.name)
-		if g.pods && noCluster != nil {
-			fmt.Printf("  left out: %v\n", noCluster)
-			continue
-		}
 		began := time.Now()
 		figures, err := g.in(ctx, *bin, scale)
+		if why := (*leftOut)(nil); errors.As(err, &why) {
+			fmt.Printf("  left out: %v\n", why)
+			continue
+		}
 		for _, f := range figures {
 			fmt.Println(f)
 			if f.missed() {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -9,27 +10,31 @@ import (
 	"os/exec"
 	"strings"
 
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
-
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/test/cluster"
 )
 
 // podWorld is a world whose sessions run in pods, in a namespace of its own.
 type podWorld struct {
 	*world
-	cluster   *cluster
+	cluster   *cluster.Cluster
 	namespace string
-	client    kubernetes.Interface
 }
+
+// leftOut says why a group can't be measured here.
+type leftOut struct{ why error }
+
+func (l *leftOut) Error() string { return l.why.Error() }
 
 // onPods makes a group's measuring out of one that needs pods.
 func onPods(measure func(ctx context.Context, p *podWorld, scale scale) ([]figure, error)) func(context.Context, *world, scale) ([]figure, error) {
 	return func(ctx context.Context, w *world, scale scale) ([]figure, error) {
-		c, err := findCluster(ctx)
+		c, done, err := cluster.Use()
 		if err != nil {
-			return nil, err
+			return nil, &leftOut{err}
 		}
+		c.Image = cmp.Or(os.Getenv("E2E_IMAGE"), c.Image)
+		w.atEnd = append(w.atEnd, done)
 		p, err := newPodWorld(w, c)
 		if err != nil {
 			return nil, err
@@ -38,34 +43,27 @@ func onPods(measure func(ctx context.Context, p *podWorld, scale scale) ([]figur
 	}
 }
 
-func newPodWorld(w *world, c *cluster) (*podWorld, error) {
-	config, err := clientcmd.BuildConfigFromFlags("", c.kubeconfig)
-	if err != nil {
-		return nil, err
-	}
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	p := &podWorld{world: w, cluster: c, namespace: "bench-" + strings.ToLower(rand.Text()[:8]), client: client}
+func newPodWorld(w *world, c *cluster.Cluster) (*podWorld, error) {
+	p := &podWorld{world: w, cluster: c, namespace: "bench-" + strings.ToLower(rand.Text()[:8])}
 	w.provider = "gc-session-k8s"
-	w.env = append(w.env, "KUBECONFIG="+c.kubeconfig, "GC_SESSION=exec:gc-session-k8s", "GC_K8S_NAMESPACE="+p.namespace,
-		"GC_K8S_IMAGE="+c.image, "GC_K8S_AGENTD_IMAGE="+os.Getenv("GC_K8S_AGENTD_IMAGE"), "GC_K8S_CPU_REQUEST=1m", "GC_K8S_MEM_REQUEST=8Mi")
+	w.env = append(w.env, "KUBECONFIG="+c.Kubeconfig, "GC_SESSION=exec:gc-session-k8s", "GC_K8S_NAMESPACE="+p.namespace,
+		"GC_K8S_IMAGE="+c.Image, "GC_K8S_CPU_REQUEST=1m", "GC_K8S_MEM_REQUEST=8Mi")
 	if _, err := said(p.kubectl("create", "namespace", p.namespace)); err != nil {
 		return nil, err
 	}
-	w.atEnd = append(w.atEnd, func() error {
-		_, err := said(p.kubectl("delete", "namespace", p.namespace, "--wait=false"))
-		return err
+	w.atEnd = append(w.atEnd, func() {
+		if _, err := said(p.kubectl("delete", "namespace", p.namespace, "--wait=false")); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+		}
 	})
 	// Pods are refused until their namespace's controller has made this.
-	_, err = said(p.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=60s"))
+	_, err := said(p.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=60s"))
 	return p, err
 }
 
 // kubectl is a command of kubectl's in the namespace, as a script would run it.
 func (p *podWorld) kubectl(args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(p.ctx, p.cluster.kubectl, append([]string{"-n", p.namespace}, args...)...)
+	cmd := exec.CommandContext(p.ctx, p.cluster.Kubectl, append([]string{"-n", p.namespace}, args...)...)
 	cmd.Env, cmd.Dir = p.env, p.dir
 	return cmd
 }

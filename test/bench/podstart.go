@@ -80,14 +80,14 @@ func (p *podWorld) untilPrompt(name string) error {
 
 // bareReady gives the time from kubectl apply until the pod is ready, and removes the pod.
 func (p *podWorld) bareReady(name string) (time.Duration, error) {
-	pods := p.client.CoreV1().Pods(p.namespace)
+	pods := p.cluster.Client.CoreV1().Pods(p.namespace)
 	watch, err := pods.Watch(p.ctx, metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", name).String()})
 	if err != nil {
 		return 0, err
 	}
 	defer watch.Stop()
 	apply := p.kubectl("apply", "-f", "-")
-	apply.Stdin = strings.NewReader(fmt.Sprintf(barePod, name, p.cluster.image))
+	apply.Stdin = strings.NewReader(fmt.Sprintf(barePod, name, p.cluster.Image))
 	began := time.Now()
 	if _, err := said(apply); err != nil {
 		return 0, err

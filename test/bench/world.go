@@ -31,7 +31,7 @@ type world struct {
 	provider string
 	run      string
 	// atEnd are called by close, the last one first, once no session is left.
-	atEnd []func() error
+	atEnd []func()
 }
 
 func newWorld(ctx context.Context, bin string) (*world, error) {
@@ -64,9 +64,7 @@ func (w *world) close() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 	}
 	for _, f := range slices.Backward(w.atEnd) {
-		if err := f(); err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-		}
+		f()
 	}
 	if err := os.RemoveAll(w.dir); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,6 +56,27 @@ func Need(t testing.TB) *Cluster {
 		lacking(t, err)
 	}
 	return c
+}
+
+// Use is Need for a program that is no test: it gives the cluster, and a function that is to be called when it is needed no more.
+func Use() (*Cluster, func(), error) {
+	c, err := find()
+	if err != nil {
+		return nil, nil, err
+	}
+	done := func() {}
+	if c.script != "" {
+		f, err := hold(syscall.LOCK_SH)
+		if err != nil {
+			return nil, nil, err
+		}
+		done = func() { _ = f.Close() }
+	}
+	if err := c.connect(); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return c, done, nil
 }
 
 // Alone returns the cluster to a test that may disturb it, and keeps all others out until the test is over. Only the cluster of `make cluster-up` is

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -18,18 +19,32 @@ func share(t testing.TB) { lock(t, syscall.LOCK_SH) }
 // claim keeps all others out until the test ends.
 func claim(t testing.TB) { lock(t, syscall.LOCK_EX) }
 
-// lock holds the file that all users of the machine's cluster share, whichever source tree they run from.
 func lock(t testing.TB, how int) {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(filepath.Join(cache, "agentd-cluster", "in-use"), os.O_CREATE|os.O_RDWR, 0o644)
+	f, err := hold(how)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.Close() })
+}
+
+// hold locks the file that all users of the machine's cluster share, whichever source tree they run from, until it is closed.
+func hold(how int) (*os.File, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(cache, "agentd-cluster", "in-use"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := await(f, how); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func await(f *os.File, how int) error {
 	giveUp := time.After(patience)
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
@@ -37,14 +52,14 @@ func lock(t testing.TB, how int) {
 		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 		switch {
 		case err == nil:
-			return
+			return nil
 		case !errors.Is(err, syscall.EWOULDBLOCK):
-			t.Fatalf("lock %s: %v", f.Name(), err)
+			return fmt.Errorf("lock %s: %w", f.Name(), err)
 		}
 		select {
 		case <-again.C:
 		case <-giveUp:
-			t.Fatalf("other tests have had the cluster for %v (who asks for it before t.Parallel keeps it too long)", patience)
+			return fmt.Errorf("other tests have had the cluster for %v (who asks for it before t.Parallel keeps it too long)", patience)
 		}
 	}
 }
