@@ -99,6 +99,10 @@ func (t *tunnel) open(ctx context.Context) error {
 }
 
 func (t *tunnel) Read(p []byte) (int, error) {
+	if !t.reading.begin() {
+		return 0, os.ErrDeadlineExceeded
+	}
+	defer t.reading.end()
 	n, err := t.data.Read(p)
 	if err != nil {
 		err = t.why(err, &t.reading)
@@ -107,6 +111,10 @@ func (t *tunnel) Read(p []byte) (int, error) {
 }
 
 func (t *tunnel) Write(p []byte) (int, error) {
+	if !t.writing.begin() {
+		return 0, os.ErrDeadlineExceeded
+	}
+	defer t.writing.end()
 	n, err := t.data.Write(p)
 	if err != nil {
 		err = t.why(err, &t.writing)
@@ -144,7 +152,7 @@ func (t *tunnel) Close() error {
 	return err
 }
 
-// The stream knows no deadlines. Whoever set one gives up the connection when it passes, so the tunnel is ended then.
+// The stream knows no deadlines. Whoever waits for it past one gives up the connection, so the tunnel is ended then.
 
 func (t *tunnel) SetDeadline(at time.Time) error {
 	return errors.Join(t.SetReadDeadline(at), t.SetWriteDeadline(at))
@@ -160,11 +168,37 @@ func (t *tunnel) SetWriteDeadline(at time.Time) error {
 	return nil
 }
 
-// deadline calls a function when its time has come.
+// deadline calls a function when its time has come and something is still under way. One that passes while nothing is concerns nobody: websockets set
+// one for each message and never take it back.
 type deadline struct {
-	mu    sync.Mutex
-	timer *time.Timer
-	at    time.Time
+	mu       sync.Mutex
+	timer    *time.Timer
+	at       time.Time
+	underWay int
+}
+
+// begin says that something is under way until end. It says false when the time is over already.
+func (d *deadline) begin() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.past() {
+		return false
+	}
+	d.underWay++
+	return true
+}
+
+func (d *deadline) end() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.underWay--
+}
+
+// missed says whether something that is under way should have been over.
+func (d *deadline) missed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.underWay > 0 && d.past()
 }
 
 func (d *deadline) set(at time.Time, f func()) {
@@ -177,7 +211,7 @@ func (d *deadline) set(at time.Time, f func()) {
 	case at.IsZero():
 	case d.timer == nil:
 		d.timer = time.AfterFunc(time.Until(at), func() {
-			if d.expired() { // it may have been put off meanwhile
+			if d.missed() { // it may have been put off meanwhile
 				f()
 			}
 		})
@@ -189,8 +223,11 @@ func (d *deadline) set(at time.Time, f func()) {
 func (d *deadline) expired() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return !d.at.IsZero() && !time.Now().Before(d.at)
+	return d.past()
 }
+
+// past says whether there is a deadline and it has passed. The caller holds mu.
+func (d *deadline) past() bool { return !d.at.IsZero() && !time.Now().Before(d.at) }
 
 func (t *tunnel) LocalAddr() net.Addr  { return podAddr("this machine") }
 func (t *tunnel) RemoteAddr() net.Addr { return podAddr(t.pod) }
