@@ -98,7 +98,7 @@ func (p *pods) list(ctx context.Context) ([]*corev1.Pod, error) {
 		switch {
 		case synced:
 			return all, nil
-		case again:
+		case again && err != nil: // without one, the next attempt has got through and its list is on the way
 			return nil, err
 		}
 		select {
