@@ -34,8 +34,8 @@ func (e *endpoint) Doomed(ctx context.Context) error {
 		var again <-chan time.Time
 		if pod != nil {
 			t := diagnose(pod)
-			if t.what != last {
-				last, troubled = t.what, time.Now()
+			if kind := t.kind(); kind != last {
+				last, troubled = kind, time.Now()
 			}
 			switch left := t.patience - time.Since(troubled); {
 			case t.what == "":
@@ -43,7 +43,7 @@ func (e *endpoint) Doomed(ctx context.Context) error {
 				if t.room && e.nodesToCome(ctx) {
 					break // the cluster makes room
 				}
-				return e.verdict(ctx, pod, t)
+				return e.verdict(ctx, t)
 			default:
 				timer := time.NewTimer(left)
 				defer timer.Stop()
@@ -69,6 +69,14 @@ type trouble struct {
 	patience time.Duration // how long it may last
 	code     wire.Code
 	room     bool // there is no room for the pod in the cluster
+}
+
+// kind tells one trouble from another. The scheduler words the same one anew as nodes and other pods come and go.
+func (t trouble) kind() string {
+	if t.room {
+		return "room"
+	}
+	return t.what
 }
 
 // diagnose says what keeps a pod from running its agentd, or has ended it.
@@ -172,10 +180,7 @@ func terminationTrouble(status *corev1.ContainerStatus, t *corev1.ContainerState
 }
 
 // verdict puts the trouble in words, with what the pod's events and its agentd have to say.
-func (e *endpoint) verdict(ctx context.Context, pod *corev1.Pod, t trouble) error {
-	text := fmt.Sprintf("pod %q: %s", e.name, oneLine(t.what))
-	if why := e.Why(ctx); why != "" && !strings.Contains(text, why) {
-		text += ": " + why
-	}
+func (e *endpoint) verdict(ctx context.Context, t trouble) error {
+	text := with(fmt.Sprintf("pod %q: %s", e.name, oneLine(t.what)), e.evidence(ctx))
 	return wire.Errorf(t.code, "%s", text)
 }

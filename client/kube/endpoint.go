@@ -212,7 +212,8 @@ func (e *endpoint) ChangeMeta(ctx context.Context, change func(map[string]string
 		}
 		changed, err := pods.Patch(ctx, e.name, types.MergePatchType, patch, metav1.PatchOptions{})
 		if err == nil {
-			return e.backend.pods.Update(changed) // so that what follows sees it
+			e.backend.pods.put(changed)
+			return nil
 		}
 		if !apierrors.IsConflict(err) {
 			return e.backend.explain(fmt.Sprintf("annotate pod %q", e.name), err)

@@ -24,7 +24,7 @@ const (
 
 // CheckImage lets a pod of that image say its agentd's version: whether nodes can pull an image, nothing else tells.
 func (b *Backend) CheckImage(ctx context.Context, image string) error {
-	if strings.TrimSpace(image) == "" || strings.ContainsAny(image, " \t\n") {
+	if !isImage(image) {
 		return bad("image %q: that can't be an image's name", image)
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)

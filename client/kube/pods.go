@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -112,30 +113,30 @@ func (p *pods) list(ctx context.Context) ([]*corev1.Pod, error) {
 	}
 }
 
-// put takes a pod that was just made or read, so that what this process did is seen before the watch tells of it. A newer state is kept.
+// put takes a pod as it was just made, read or changed, so that what this process did is seen before the watch tells of it. What is known to be newer, or
+// gone, stays so.
 func (p *pods) put(pod *corev1.Pod) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if known := p.byName[pod.Name]; known == nil || known.UID != pod.UID {
+	if _, gone := p.graves[pod.UID]; !gone && !older(pod, p.byName[pod.Name]) {
 		p.byName[pod.Name] = trim(pod)
-		p.notify()
 	}
+	p.notify()
 }
 
-// drop forgets a pod that is known to be gone.
-func (p *pods) drop(pod *corev1.Pod) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if known := p.byName[pod.Name]; known != nil && known.UID == pod.UID {
-		delete(p.byName, pod.Name)
-		p.notify()
+// older says whether a pod is an earlier state of the known one.
+func older(pod, known *corev1.Pod) bool {
+	if known == nil || known.UID != pod.UID {
+		return false
 	}
+	order, err := resourceversion.CompareResourceVersion(pod.ResourceVersion, known.ResourceVersion)
+	return err == nil && order < 0
 }
 
-// graveTime is how long a pod that was removed is remembered: longer than any watch is late.
+// graveTime is how long a pod that is gone is remembered: longer than any answer is late.
 const graveTime = 10 * time.Minute
 
-// bury forgets a pod that this process has removed, whatever the watch says of it from now on.
+// bury forgets a pod that is gone, whatever the watch, or a late answer, says of it from now on.
 func (p *pods) bury(name string, uid types.UID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -176,20 +177,14 @@ func (p *pods) Add(object any) error { return p.Update(object) }
 
 // Update takes a pod's new state.
 func (p *pods) Update(object any) error {
-	pod := trim(object.(*corev1.Pod))
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if _, gone := p.graves[pod.UID]; !gone {
-		p.byName[pod.Name] = pod
-	}
-	p.notify()
+	p.put(object.(*corev1.Pod))
 	return nil
 }
 
 // Delete takes a pod's end.
 func (p *pods) Delete(object any) error {
 	if pod, ok := object.(*corev1.Pod); ok {
-		p.drop(pod)
+		p.bury(pod.Name, pod.UID)
 	}
 	return nil
 }

@@ -72,3 +72,27 @@ func TestAFailedFirstListIsNeverNoPods(t *testing.T) {
 		})
 	}
 }
+
+func TestALateAnswerReplacesNoNewerStateAndBringsNothingBack(t *testing.T) {
+	t.Parallel()
+	at := func(version string) *corev1.Pod {
+		pod := podOf("a", "1")
+		pod.ResourceVersion = version
+		return pod
+	}
+	p := newPods()
+	p.put(at("100"))
+	_ = p.Update(at("99")) // digits, not letters, decide
+	if got, _ := p.get("a"); got.ResourceVersion != "100" {
+		t.Errorf("got %s", got.ResourceVersion)
+	}
+	_ = p.Update(at("101"))
+	if got, _ := p.get("a"); got.ResourceVersion != "101" {
+		t.Errorf("got %s", got.ResourceVersion)
+	}
+	_ = p.Delete(at("102"))
+	p.put(at("101"))
+	if got, _ := p.get("a"); got != nil {
+		t.Errorf("it is back: %v", got)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -71,8 +72,8 @@ func parseSettings(env []string) (settings, error) {
 		return s, bad("GC_K8S_IMAGE is not set: it names the image that agents run in")
 	}
 	for _, image := range []struct{ variable, name string }{{"GC_K8S_IMAGE", s.image}, {"GC_K8S_AGENTD_IMAGE", s.agentdImage}} {
-		if strings.ContainsAny(image.name, " \t\n") {
-			return s, bad("%s is %q: an image's name holds no spaces", image.variable, image.name)
+		if image.name != "" && !isImage(image.name) {
+			return s, bad("%s is %q: an image's name is as in registry/name:tag, in lower-case letters", image.variable, image.name)
 		}
 	}
 	for _, object := range []struct{ variable, name string }{{"GC_K8S_SERVICE_ACCOUNT", s.serviceAccount}, {"GC_K8S_IMAGE_PULL_SECRET", s.pullSecret}} {
@@ -101,6 +102,12 @@ func parseSettings(env []string) (settings, error) {
 	}
 	s.resources, err = v.resources()
 	return s, err
+}
+
+// isImage says whether that can be an image's name.
+func isImage(image string) bool {
+	_, err := name.ParseReference(image, name.WeakValidation)
+	return err == nil
 }
 
 func bad(format string, args ...any) error { return wire.Errorf(wire.CodeBadRequest, format, args...) }

@@ -44,7 +44,7 @@ func TestEachSettingIsHeeded(t *testing.T) {
 		got      func(settings) any
 		want     any
 	}{
-		{"GC_K8S_IMAGE=registry:5000/agent@sha256:x", func(s settings) any { return s.image }, "registry:5000/agent@sha256:x"},
+		{"GC_K8S_IMAGE=registry:5000/agent@sha256:" + strings.Repeat("a", 64), func(s settings) any { return s.image }, "registry:5000/agent@sha256:" + strings.Repeat("a", 64)},
 		{"GC_K8S_IMAGE= agent\n", func(s settings) any { return s.image }, "agent"},
 		{"GC_K8S_AGENTD_IMAGE=agentd:1", func(s settings) any { return s.agentdImage }, "agentd:1"},
 		{"GC_K8S_IMAGE_PULL_SECRET=a.b", func(s settings) any { return s.pullSecret }, "a.b"},
@@ -86,9 +86,9 @@ func TestASettingThatCantBeRightIsSaidInOneLine(t *testing.T) {
 	for _, test := range []struct{ variables, want string }{
 		{"GC_K8S_IMAGE=", "GC_K8S_IMAGE is not set: it names the image that agents run in"},
 		{"GC_K8S_IMAGE=  ", "GC_K8S_IMAGE is not set: it names the image that agents run in"},
-		{"GC_K8S_IMAGE=a b", `GC_K8S_IMAGE is "a b": an image's name holds no spaces`},
-		{"GC_K8S_AGENTD_IMAGE=a\tb", `GC_K8S_AGENTD_IMAGE is "a\tb": an image's name holds no spaces`},
-		{"GC_K8S_IMAGE=a b|GC_K8S_AGENTD_IMAGE=a b", `GC_K8S_IMAGE is "a b": an image's name holds no spaces`},
+		{"GC_K8S_IMAGE=a b", `GC_K8S_IMAGE is "a b": an image's name is as in registry/name:tag, in lower-case letters`},
+		{"GC_K8S_AGENTD_IMAGE=a\tb", `GC_K8S_AGENTD_IMAGE is "a\tb": an image's name is as in registry/name:tag, in lower-case letters`},
+		{"GC_K8S_IMAGE=a b|GC_K8S_AGENTD_IMAGE=a b", `GC_K8S_IMAGE is "a b": an image's name is as in registry/name:tag, in lower-case letters`},
 		{"GC_K8S_IMAGE_PULL_SECRET=A", `GC_K8S_IMAGE_PULL_SECRET is "A": ` + subdomain},
 		{"GC_K8S_SERVICE_ACCOUNT=a_b", `GC_K8S_SERVICE_ACCOUNT is "a_b": ` + subdomain},
 		{"GC_K8S_SERVICE_ACCOUNT=A|GC_K8S_IMAGE_PULL_SECRET=B", `GC_K8S_SERVICE_ACCOUNT is "A": ` + subdomain},

@@ -65,8 +65,10 @@ func (e *endpoint) keepBeating(ctx context.Context) {
 			return
 		}
 		said := fmt.Sprintf("%s %d", id, n)
-		// One that fails is made up for by the next.
-		_ = e.annotate(ctx, map[string]*string{annotationStarter: &said})
+		// One that fails is made up for by the next, and one that hangs must not keep the next from coming.
+		call, cancel := context.WithTimeout(ctx, beat)
+		_ = e.annotate(call, map[string]*string{annotationStarter: &said})
+		cancel()
 	}
 }
 

@@ -30,12 +30,31 @@ const (
 	maxTail = 10_000
 )
 
-// Why tells what the pod's warnings, and the last words of its agentd, say.
+// Why tells what is wrong with the pod, and what its warnings and the last words of its agentd say.
 func (e *endpoint) Why(ctx context.Context) string {
 	if e.foreign {
 		return fmt.Sprintf("pod %q was not made by this program but, it seems, by the script gc-session-k8s; `kubectl -n %s exec -it %s -- tmux attach -t main` shows it",
 			e.name, e.backend.target.Namespace, e.name)
 	}
+	evidence := e.evidence(ctx)
+	if pod := e.known(); pod != nil {
+		if t := diagnose(pod); t.what != "" {
+			return with(oneLine(t.what), evidence)
+		}
+	}
+	return evidence
+}
+
+// with adds evidence to what it is evidence of.
+func with(what, evidence string) string {
+	if evidence == "" || strings.Contains(what, evidence) {
+		return what
+	}
+	return what + ": " + evidence
+}
+
+// evidence is what the pod's warnings, and the last words of its agentd, say.
+func (e *endpoint) evidence(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), whyTime)
 	defer cancel()
 	var parts []string
