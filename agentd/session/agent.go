@@ -37,6 +37,8 @@ type agent struct {
 	mirroring sync.Mutex
 	noted     time.Time // the activity that tmux was told; mirroring's
 
+	oomBefore uint64 // how many the kernel had killed for want of memory
+
 	mu        sync.Mutex
 	pid       int       // process id of the pane's process
 	link      *link     // never nil once the agent runs
@@ -48,7 +50,7 @@ type agent struct {
 }
 
 func (s *Session) newAgent() *agent {
-	a := &agent{session: s, running: make(chan struct{}), kick: make(chan struct{}, 1), gone: make(chan struct{}), late: make(chan lateNudge, 1)}
+	a := &agent{session: s, oomBefore: oomKills(), running: make(chan struct{}), kick: make(chan struct{}, 1), gone: make(chan struct{}), late: make(chan lateNudge, 1)}
 	a.tmux = tmux.Options{Path: s.cfg.Tmux, Dir: s.cfg.TmuxDir, Events: a.event}
 	a.recorder = s.transcript()
 	a.out.wake = make(chan struct{}, 1)

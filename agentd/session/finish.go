@@ -30,6 +30,9 @@ func (s *Session) finish(a *agent, exit wire.Exit) wire.Exit {
 	if exit.Reason == "" {
 		exit.Reason = s.stopReason(a)
 	}
+	if exit.Reason == "" && a.ranOutOfMemory(exit) {
+		exit.Reason = outOfMemory
+	}
 	var capture transcript.Capture
 	select {
 	case <-a.connection().Done():

@@ -255,6 +255,9 @@ func (a *agent) fail(ctx context.Context, command string, cause error) error {
 	if a.exit.Reason == "stopped" {
 		return wire.Errorf(wire.CodeCanceled, "the session was stopped during start")
 	}
+	if a.exit.Reason != "" {
+		text += ", " + a.exit.Reason
+	}
 	if len(a.last) > 0 {
 		text += ": " + strings.Join(a.last, " | ")
 	}

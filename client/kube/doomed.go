@@ -34,7 +34,8 @@ func (e *endpoint) Doomed(ctx context.Context) error {
 		var again <-chan time.Time
 		if pod != nil {
 			t := diagnose(pod)
-			if kind := t.kind(); kind != last {
+			// One that seems to be over is not forgotten: between two attempts at an image a container looks as if nothing were wrong.
+			if kind := t.kind(); kind != "" && kind != last {
 				last, troubled = kind, time.Now()
 			}
 			switch left := t.patience - time.Since(troubled); {

@@ -102,9 +102,12 @@ func TestAStartThatCannotComeRightSaysWhyWithinSeconds(t *testing.T) {
 		"a service account that is not there": {env: []string{"GC_K8S_SERVICE_ACCOUNT=nobody"}, want: []string{"nobody"}, within: 5 * time.Second},
 		"an image without agentd":             {env: []string{"GC_K8S_IMAGE=localhost/busybox:1"}, want: []string{"has no agentd", "GC_K8S_AGENTD_IMAGE"}, within: 15 * time.Second},
 		"an image without tmux":               {env: []string{"GC_K8S_IMAGE=localhost/busybox:1", "GC_K8S_AGENTD_IMAGE="}, want: []string{"tmux"}, within: 15 * time.Second},
-		"too little memory":                   {env: []string{"GC_K8S_MEM_LIMIT=8Mi"}, want: []string{"memory", "GC_K8S_MEM_LIMIT"}, within: 20 * time.Second},
-		"a command that is not found":         {config: config{"command": "no-such-command --at-all"}, want: []string{"no-such-command"}, within: 15 * time.Second},
-		"an agent that crashes at once":       {config: config{"command": "sleep 0.2; echo last words; exit 3"}, want: []string{"last words", "3"}, within: 15 * time.Second},
+		"too little memory": {
+			env: []string{"GC_K8S_MEM_LIMIT=64Mi"}, config: config{"command": "tail /dev/zero", "process_names": []string{"never-there"}},
+			want: []string{"out of memory", "GC_K8S_MEM_LIMIT"}, within: 20 * time.Second,
+		},
+		"a command that is not found":   {config: config{"command": "no-such-command --at-all"}, want: []string{"no-such-command"}, within: 15 * time.Second},
+		"an agent that crashes at once": {config: config{"command": "sleep 0.2; echo last words; exit 3"}, want: []string{"last words", "3"}, within: 15 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
