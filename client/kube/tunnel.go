@@ -12,90 +12,96 @@ import (
 	"sync"
 	"time"
 
+	"github.com/moby/spdystream"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/httpstream"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/portforward"
-	"k8s.io/client-go/transport/spdy"
 )
 
 // tunnel is one port-forward to a pod's agentd, whose stream is used as the connection: no port is opened on this machine. It ends with the connection.
+//
+// The streams are opened by spdystream itself, not by client-go's layer above it: that waits for the answer to each, one after the other, and when the other
+// side has gone meanwhile for 30 s. Here what is written follows the two requests at once, so that a dial costs no round trip beyond the upgrade's.
 type tunnel struct {
-	session httpstream.Connection
-	data    httpstream.Stream
-	refusal <-chan error // what the kubelet said of the forward; closed without a word when all was well
+	carrier net.Conn // what SPDY is spoken over
+	streams []*spdystream.Stream
+	data    *spdystream.Stream
+	refusal chan error // what the kubelet said of the forward; closed when it has nothing more to say
 	pod     string
 
-	once     sync.Once
-	reading  deadline
-	writing  deadline
-	draining sync.WaitGroup
+	once    sync.Once
+	reading deadline
+	writing deadline
+	owned   sync.WaitGroup
 }
 
-// forward opens a tunnel: over a websocket, or, where something on the way knows no such thing, over SPDY.
+// forward opens a tunnel. That nobody listens in the pod shows at its first read.
 func (b *Backend) forward(ctx context.Context, pod string) (net.Conn, error) {
-	config := rest.CopyConfig(b.config)
-	config.Wrap(func(rt http.RoundTripper) http.RoundTripper { return bound{ctx, rt} })
 	at := b.client.CoreV1().RESTClient().Post().Resource("pods").Namespace(b.target.Namespace).Name(pod).SubResource("portforward").URL()
-	overWebsocket, err := portforward.NewSPDYOverWebsocketDialer(at, config)
-	if err != nil {
-		return nil, fmt.Errorf("port-forward to pod %q: %w", pod, err)
-	}
-	transport, upgrader, err := spdy.RoundTripperFor(config)
-	if err != nil {
-		return nil, fmt.Errorf("port-forward to pod %q: %w", pod, err)
-	}
-	overSPDY := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, at)
-	dialer := portforward.NewFallbackDialer(overWebsocket, overSPDY, func(err error) bool {
-		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
-	})
-	session, _, err := dialer.Dial(portforward.PortForwardProtocolV1Name)
+	carrier, err := b.upgrade(ctx, at)
 	if err != nil {
 		return nil, b.explain(fmt.Sprintf("port-forward to pod %q", pod), err)
 	}
-	t := &tunnel{session: session, pod: pod}
-	if err := t.open(ctx); err != nil {
+	t := &tunnel{carrier: carrier, refusal: make(chan error, 1), pod: pod}
+	if err := t.open(); err != nil {
 		t.Close()
 		return nil, fmt.Errorf("port-forward to pod %q: %w", pod, err)
 	}
 	return t, nil
 }
 
-// bound gives requests a context: the dialers have none of their own.
-type bound struct {
-	ctx context.Context
-	rt  http.RoundTripper
-}
-
-func (b bound) RoundTrip(r *http.Request) (*http.Response, error) {
-	return b.rt.RoundTrip(r.WithContext(b.ctx))
-}
-
-// open makes the pair of streams that one connection to a port has.
-func (t *tunnel) open(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { t.session.Close() })
-	defer stop()
-	headers := http.Header{}
-	headers.Set(corev1.StreamType, corev1.StreamTypeError)
-	headers.Set(corev1.PortHeader, strconv.Itoa(agentdPort))
-	headers.Set(corev1.PortForwardRequestIDHeader, "0")
-	refusals, err := t.session.CreateStream(headers)
+// open asks for the pair of streams that one connection to a port has.
+func (t *tunnel) open() error {
+	session, err := spdystream.NewConnection(t.carrier, false)
 	if err != nil {
 		return err
 	}
-	refusals.Close() // nothing is ever written to it
-	refusal := make(chan error, 1)
-	t.refusal = refusal
-	t.draining.Go(func() {
-		defer close(refusal)
-		if text, err := io.ReadAll(refusals); err == nil && len(text) > 0 {
-			refusal <- errors.New(oneLine(string(text)))
-			t.session.Close() // what follows would only say that it has ended
-		}
+	served := make(chan struct{})
+	t.owned.Go(func() {
+		defer close(served)
+		session.Serve(spdystream.NoOpStreamHandler)
 	})
-	headers.Set(corev1.StreamType, corev1.StreamTypeData)
-	t.data, err = t.session.CreateStream(headers)
+	ask := func(kind string) (*spdystream.Stream, error) {
+		headers := http.Header{}
+		headers.Set(corev1.StreamType, kind)
+		headers.Set(corev1.PortHeader, strconv.Itoa(agentdPort))
+		headers.Set(corev1.PortForwardRequestIDHeader, "0")
+		stream, err := session.CreateStream(headers, nil, false)
+		if err != nil {
+			return nil, err
+		}
+		t.streams = append(t.streams, stream)
+		t.owned.Go(func() { awaitReply(stream, served) })
+		return stream, nil
+	}
+	refusals, err := ask(corev1.StreamTypeError)
+	if err != nil {
+		return err
+	}
+	t.owned.Go(func() { t.takeRefusal(refusals) })
+	if err := refusals.Close(); err != nil { // nothing is ever written to it
+		return err
+	}
+	t.data, err = ask(corev1.StreamTypeData)
 	return err
+}
+
+// awaitReply takes the answer to a stream's request, without which spdystream would stop at a refused one. It may never come.
+func awaitReply(stream *spdystream.Stream, served <-chan struct{}) {
+	const look = 100 * time.Millisecond
+	for errors.Is(stream.WaitTimeout(look), spdystream.ErrTimeout) {
+		select {
+		case <-served:
+			return
+		default:
+		}
+	}
+}
+
+func (t *tunnel) takeRefusal(refusals *spdystream.Stream) {
+	defer close(t.refusal)
+	if text, err := io.ReadAll(refusals); err == nil && len(text) > 0 {
+		t.refusal <- errors.New(oneLine(string(text)))
+		_ = t.carrier.Close() // what follows would only say that it has ended
+	}
 }
 
 func (t *tunnel) Read(p []byte) (int, error) {
@@ -127,12 +133,15 @@ func (t *tunnel) why(err error, d *deadline) error {
 	if d.expired() {
 		return os.ErrDeadlineExceeded
 	}
+	// It comes on another stream, perhaps a moment later.
+	wait := time.NewTimer(50 * time.Millisecond)
+	defer wait.Stop()
 	select {
 	case refusal := <-t.refusal:
 		if refusal != nil {
 			return refusal
 		}
-	default:
+	case <-wait.C:
 	}
 	return err
 }
@@ -143,11 +152,11 @@ func (t *tunnel) Close() error {
 	t.once.Do(func() {
 		t.reading.set(time.Time{}, nil)
 		t.writing.set(time.Time{}, nil)
-		if t.data != nil {
-			_ = t.data.Reset() // what is under way must not keep the session from ending
+		err = t.carrier.Close()
+		for _, stream := range t.streams {
+			_ = stream.Reset() // wakes its reader; the other side hears of it by the carrier's end
 		}
-		err = t.session.Close()
-		t.draining.Wait()
+		t.owned.Wait()
 	})
 	return err
 }
@@ -159,12 +168,12 @@ func (t *tunnel) SetDeadline(at time.Time) error {
 }
 
 func (t *tunnel) SetReadDeadline(at time.Time) error {
-	t.reading.set(at, func() { t.session.Close() })
+	t.reading.set(at, func() { t.carrier.Close() })
 	return nil
 }
 
 func (t *tunnel) SetWriteDeadline(at time.Time) error {
-	t.writing.set(at, func() { t.session.Close() })
+	t.writing.set(at, func() { t.carrier.Close() })
 	return nil
 }
 
