@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -265,7 +266,7 @@ func (h *hub) lastWords(since int64) string {
 	last := ""
 	for line := range bytes.Lines(tail[:n]) {
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			last = string(line)
+			last = strings.TrimPrefix(string(line), "gcctl: ") // who says so: the hub is one
 		}
 		if bytes.HasPrefix(line, []byte("panic:")) || bytes.HasPrefix(line, []byte("fatal error:")) {
 			break

@@ -77,14 +77,17 @@ func (o *listOptions) run(ctx context.Context, prefix string) error {
 		return o.output.write(o.app.streams.Out, reply, false)
 	}
 	if len(reply.Sessions) == 0 && o.output.format != "name" {
-		fmt.Fprintln(o.app.streams.Err, nothing(ask))
+		fmt.Fprintln(o.app.streams.Err, o.nothing(ask))
 		return nil
 	}
 	return o.print(o.app.streams.Out, reply.Sessions)
 }
 
-func nothing(ask wire.List) string {
+func (o *listOptions) nothing(ask wire.List) string {
 	text := "no sessions"
+	if t := o.app.target; t.Backend == target.Kube {
+		text += fmt.Sprintf(" in namespace %q", t.Namespace) // which may be mistyped: nothing else tells
+	}
 	if ask.Prefix != "" {
 		text += fmt.Sprintf(" whose name begins with %q", ask.Prefix)
 	}

@@ -183,8 +183,13 @@ func (o *startOptions) configOfFlags(cmd *cobra.Command, command []string) (wire
 		ReadyDelayMS: o.delay.Milliseconds(), PreStart: o.preStart, SessionSetup: o.setup, SessionSetupScript: o.script, SessionLive: o.live,
 		PackOverlayDirs: o.overlays,
 	}
-	if c.WorkDir == "" && o.app.target.Backend != target.Kube {
+	switch inPod := o.app.target.Backend == target.Kube; {
+	case c.WorkDir == "" && !inPod:
 		c.WorkDir = "."
+	case c.WorkDir != "" && inPod:
+		if err := checkFolder("work-dir", c.WorkDir); err != nil { // without it the pod's would just be empty
+			return c, err
+		}
 	}
 	for _, e := range o.env {
 		key, value, given := strings.Cut(e, "=")
@@ -209,10 +214,8 @@ func (o *startOptions) configOfFlags(cmd *cobra.Command, command []string) (wire
 		c.CopyFiles = append(c.CopyFiles, wire.CopyFile{Src: src, RelDst: dst})
 	}
 	for _, dir := range c.PackOverlayDirs {
-		if info, err := os.Stat(dir); err != nil {
-			return c, fmt.Errorf("--overlay: %w", missingFile(dir, err))
-		} else if !info.IsDir() {
-			return c, fmt.Errorf("--overlay: %q is not a folder", dir)
+		if err := checkFolder("overlay", dir); err != nil {
+			return c, err
 		}
 	}
 	if c.SessionSetupScript != "" {
@@ -221,6 +224,18 @@ func (o *startOptions) configOfFlags(cmd *cobra.Command, command []string) (wire
 		}
 	}
 	return c, absolutePaths(&c)
+}
+
+// checkFolder refuses a flag's value that isn't a folder of this machine.
+func checkFolder(flag, dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--%s: %w", flag, missingFile(dir, err))
+	case !info.IsDir():
+		return fmt.Errorf("--%s: %q is not a folder", flag, dir)
+	}
+	return nil
 }
 
 // absolutePaths resolves paths against this process's folder, which is not the hub's.

@@ -35,6 +35,9 @@ func TestEverythingThatGcctlDoesItDoesWithPods(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	if said := h.run("ls"); !strings.Contains(said.stderr, `no sessions in namespace "`+namespace+`"`) {
+		t.Errorf("before there is one, the list says %q", said.stderr)
+	}
 	h.start("bare", "exec bash --norc")
 	h.ok("start", "-q", "-C", folder, "-e", "GREETING=hello", "full", "--", "PS1='% ' exec bash --norc")
 	if list := h.ok("ls", "-o", "name"); list != "bare\nfull\n" {
