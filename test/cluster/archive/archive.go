@@ -1,0 +1,67 @@
+// Package archive makes image archives for a cluster of `make cluster-up`, which pulls from no registry: of the agents' image, with more in it, or under
+// another name.
+package archive
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+// Read reads an image from an archive.
+func Read(file string) (v1.Image, error) {
+	image, err := tarball.ImageFromPath(file, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read the image archive %s (is it there? make image): %w", file, err)
+	}
+	return image, nil
+}
+
+// With puts programs into an image's /usr/local/bin.
+func With(image v1.Image, programs ...string) (v1.Image, error) {
+	var files bytes.Buffer
+	w := tar.NewWriter(&files)
+	for _, program := range programs {
+		b, err := os.ReadFile(program)
+		if err != nil {
+			return nil, err
+		}
+		if err := w.WriteHeader(&tar.Header{Name: "usr/local/bin/" + filepath.Base(program), Mode: 0o755, Size: int64(len(b)), Typeflag: tar.TypeReg}); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(b); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	opener := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(files.Bytes())), nil }
+	layer, err := tarball.LayerFromOpener(opener, tarball.WithCompressionLevel(gzip.NoCompression)) // under the race detector compressing takes minutes
+	if err != nil {
+		return nil, err
+	}
+	return mutate.AppendLayers(image, layer)
+}
+
+// Write writes an image as an archive, under all of the names.
+func Write(file string, image v1.Image, names ...string) error {
+	images := map[name.Tag]v1.Image{}
+	for _, n := range names {
+		tag, err := name.NewTag(n)
+		if err != nil {
+			return fmt.Errorf("image name %q: %w", n, err)
+		}
+		images[tag] = image
+	}
+	return tarball.MultiWriteToFile(file, images)
+}
