@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,6 +22,7 @@ type person struct {
 	program  *exec.Cmd
 	terminal *os.File
 	done     chan struct{} // the program has ended, and all it wrote was read
+	taken    atomic.Int64  // how many bytes of it
 
 	mu    sync.Mutex
 	tail  []byte // the last of what was read since want was set
@@ -31,9 +33,14 @@ type person struct {
 // sit runs a program in a terminal and waits until that shows text: what is typed before is typed too soon. rate is how many bytes a second the
 // terminal takes, 0 for as many as come.
 func (w *world) sit(text string, rate int, argv ...string) (*person, error) {
+	return w.sitAt(&pty.Winsize{Cols: 100, Rows: 30}, text, rate, argv...)
+}
+
+// sitAt is sit at a terminal of that size.
+func (w *world) sitAt(size *pty.Winsize, text string, rate int, argv ...string) (*person, error) {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env, cmd.Dir = w.env, w.dir
-	t, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: 100, Rows: 30})
+	t, err := pty.StartWithSize(cmd, size)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +65,7 @@ func (p *person) read(rate int) {
 	for {
 		n, err := p.terminal.Read(buf)
 		now := time.Now()
+		p.taken.Add(int64(n))
 		p.look(buf[:n], now)
 		if err != nil {
 			return

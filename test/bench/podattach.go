@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/creack/pty"
+
+	"github.com/gascity/agentd/agentd/wire"
+)
+
+// Agents that print without end. What reaches a terminal of that is tmux's to decide: it leaves out what it can't pass on, and then draws the screen ten times a
+// second. So the terminals are of a size at which a link that is fast enough gets more than that.
+const (
+	// painter fills the screen again and again, each cell in a colour of its own.
+	painter = `$|=1; my @f; for my $n (0..19) { my $s=""; for my $y (1..49) { $s.="\e[$y;1H"; for my $x (1..190) {
+$s.=sprintf("\e[38;5;%dm",16+($x*3+$y+$n)%200).chr(33+($n+$x*7+$y*13)%90); } } push @f,"$s\e[50;1Hpainted"; }
+for (my $n=0;;$n++) { print $f[$n%20]; select(undef,undef,undef,0.02); }`
+	// printer prints long lines, none like another.
+	printer = `$|=1; my $l="printed-89" x 38; for (my $n=0;;) { my $s=""; for (1..20) { $s.=$l.$n++."\n"; } print $s; select(undef,undef,undef,0.001); }`
+)
+
+// outputs are what throughput is measured with.
+var outputs = []struct {
+	name, program, mark string
+	terminal            pty.Winsize
+}{
+	{"a screen of 200x50 painted in colours", painter, "painted", pty.Winsize{Cols: 200, Rows: 50}},
+	{"long lines in a terminal of 400x150", printer, "printed", pty.Winsize{Cols: 400, Rows: 150}},
+}
+
+// measurePodAttach compares gcctl attach with kubectl exec of tmux attach in the same terminal: how much arrives, and how soon a typed key is seen.
+func measurePodAttach(ctx context.Context, p *podWorld, scale scale) ([]figure, error) {
+	var figures []figure
+	for i, output := range outputs {
+		name := fmt.Sprint("prints", i)
+		if err := p.launch(name, wire.StartConfig{Command: "exec perl -e '" + output.program + "'"}); err != nil {
+			return nil, err
+		}
+		theirs, ours, err := p.throughputs(name, output.mark, output.terminal)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := p.front("", "stop", name); err != nil {
+			return nil, err
+		}
+		ratio := float64(ours) / float64(theirs)
+		figures = append(figures, figure{
+			name: "output of " + output.name, value: mib(ours) + "/s", against: "kubectl exec " + mib(theirs) + "/s", ratio: ratio,
+			limit: "at least 2x", ok: ratio >= 2,
+		})
+	}
+	echo, err := p.podEchoes(ctx, scale.podKeys)
+	return append(figures, echo...), err
+}
+
+// terminals are the two ways to have a session's terminal: kubectl's, and gcctl's.
+func (p *podWorld) terminals(session string) (theirs, ours []string, err error) {
+	pod, err := p.podOf(session)
+	theirs = []string{p.cluster.Kubectl, "-n", p.namespace, "exec", "-it", pod, "-c", "agent", "--", "tmux", "-u", "attach", "-t", "main"}
+	return theirs, []string{p.programPath("gcctl"), "attach", session}, err
+}
+
+// throughputs gives how many bytes a second reach a terminal, each way in turn.
+func (p *podWorld) throughputs(session, mark string, size pty.Winsize) (theirs, ours int64, err error) {
+	kubectl, gcctl, err := p.terminals(session)
+	if err != nil {
+		return 0, 0, err
+	}
+	const (
+		turns   = 5
+		settle  = time.Second
+		measure = 4 * time.Second
+	)
+	var all [2][]int64
+	for range turns {
+		for i, argv := range [][]string{kubectl, gcctl} {
+			t, err := p.sitAt(&size, mark, 0, argv...)
+			if err != nil {
+				return 0, 0, err
+			}
+			err = pause(p.ctx, settle)
+			before, began := t.taken.Load(), time.Now()
+			if err == nil {
+				err = pause(p.ctx, measure)
+			}
+			n := float64(t.taken.Load()-before) / time.Since(began).Seconds()
+			t.leave()
+			if err != nil {
+				return 0, 0, err
+			}
+			all[i] = append(all[i], int64(n))
+		}
+	}
+	for i := range all {
+		slices.Sort(all[i])
+	}
+	return all[0][turns/2], all[1][turns/2], nil
+}
+
+// podEchoes compares how soon a typed key appears.
+func (p *podWorld) podEchoes(ctx context.Context, keys int) ([]figure, error) {
+	for _, name := range []string{"direct", "ours"} {
+		if err := p.launch(name, wire.StartConfig{Command: typist, ReadyPromptPrefix: "ready"}); err != nil {
+			return nil, err
+		}
+	}
+	kubectl, _, err := p.terminals("direct")
+	if err != nil {
+		return nil, err
+	}
+	direct, err := p.sit("ready", 0, kubectl...)
+	if err != nil {
+		return nil, err
+	}
+	defer direct.leave()
+	ours, err := p.sit("ready", 0, p.programPath("gcctl"), "attach", "ours")
+	if err != nil {
+		return nil, err
+	}
+	defer ours.leave()
+	base, value, err := echoes(ctx, direct, ours, keys, 0)
+	if err != nil {
+		return nil, err
+	}
+	var figures []figure
+	for _, part := range []float64{0.5, 0.99} {
+		f := atMost(1, fmt.Sprintf("echo through gcctl attach, p%g", 100*part), quantile(value, part), "kubectl exec", quantile(base, part))
+		f.limit = "no slower"
+		if part == 0.5 {
+			f.limit = ""
+		}
+		figures = append(figures, f)
+	}
+	return figures, nil
+}
