@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -162,7 +163,10 @@ func (c *Conn) ping() {
 // read takes the peer's messages until the connection ends.
 func (c *Conn) read() {
 	for {
-		kind, message, err := c.ws.ReadMessage()
+		kind, r, err := c.ws.NextReader()
+		if err == nil {
+			err = c.readMessage(kind, r)
+		}
 		if err != nil {
 			if errors.Is(err, websocket.ErrReadLimit) {
 				err = c.violation(wire.CloseTooBig, err)
@@ -170,18 +174,34 @@ func (c *Conn) read() {
 			c.fail(err)
 			return
 		}
-		c.touch()
-		if kind == websocket.BinaryMessage {
-			err = c.takeChunk(message)
-		} else {
-			err = c.takeEnvelope(message)
-		}
-		if err != nil {
-			c.fail(c.violation(wire.CloseProtocol, err))
-			return
-		}
 	}
 }
+
+// readMessage takes one message. Its memory is borrowed while it comes in: nothing keeps a part of it, and a connection on which nothing comes holds none.
+func (c *Conn) readMessage(kind int, r io.Reader) error {
+	buf := messages.Get().(*bytes.Buffer)
+	defer func() {
+		if buf.Cap() <= 2*writeBuffer { // a rare large one isn't worth keeping
+			buf.Reset()
+			messages.Put(buf)
+		}
+	}()
+	if _, err := buf.ReadFrom(r); err != nil {
+		return err
+	}
+	c.touch()
+	take := c.takeEnvelope
+	if kind == websocket.BinaryMessage {
+		take = c.takeChunk
+	}
+	if err := take(buf.Bytes()); err != nil {
+		return c.violation(wire.CloseProtocol, err)
+	}
+	return nil
+}
+
+// messages are buffers for messages on their way in or out.
+var messages = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, writeBuffer)) }}
 
 // violation tells the peer which rule it broke.
 func (c *Conn) violation(code int, err error) error {

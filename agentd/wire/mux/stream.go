@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -192,13 +193,15 @@ func (s *stream) wait(ctx context.Context, what thing) error {
 }
 
 func (s *stream) write(ctx context.Context, p []byte) (int, error) {
+	buf := messages.Get().(*bytes.Buffer)
+	defer messages.Put(buf)
 	written := 0
 	for written < len(p) {
 		n, err := s.reserve(ctx, len(p)-written)
 		if err != nil {
 			return written, err
 		}
-		message := wire.AppendChunk(make([]byte, 0, n+8), s.id, p[written:written+n])
+		message := wire.AppendChunk(buf.AvailableBuffer(), s.id, p[written:written+n])
 		if err := s.conn.write(ctx, websocket.BinaryMessage, message); err != nil {
 			return written, err
 		}
