@@ -2,8 +2,8 @@ package tarstream
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +11,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -25,36 +24,27 @@ func Unpack(ctx context.Context, r io.Reader, root *os.Root) (Count, error) {
 }
 
 func unpack(ctx context.Context, r io.Reader, root *os.Root, maxBytes, maxEntries int64) (Count, error) {
-	u := unpacking{ctx: ctx, root: root, bytesLeft: maxBytes, entriesLeft: maxEntries, maxBytes: maxBytes, maxEntries: maxEntries}
-	in := tar.NewReader(r)
-	for {
-		header, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			return u.count, u.finish()
-		}
-		if errors.Is(err, tar.ErrHeader) || errors.Is(err, tar.ErrInsecurePath) || errors.Is(err, tar.ErrFieldTooLong) {
-			err = wire.Errorf(wire.CodeBadRequest, "read tar: %v", err)
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err == nil {
-			err = u.afford(header)
-		}
-		if err == nil {
-			err = u.entry(header, in)
-		}
-		if err != nil {
-			return u.count, errors.Join(err, u.finish())
-		}
+	u := unpacking{ctx: ctx, root: root, bytesLeft: maxBytes, entriesLeft: maxEntries, maxBytes: maxBytes, maxEntries: maxEntries, places: map[string]*place{}}
+	u.writers = startWriters(u.explain)
+	err := u.entries(tar.NewReader(bufio.NewReaderSize(r, readAhead)))
+	if failed := u.writers.end(); failed != nil {
+		err = failed // what was read last came after it
 	}
+	err = errors.Join(err, u.finish())
+	u.forgetPlaces()
+	return u.writers.count, err
 }
+
+// readAhead is how much is read of the tar at once: its headers are small.
+const readAhead = 64 << 10
 
 // unpacking is the state of one Unpack.
 type unpacking struct {
-	ctx   context.Context
-	root  *os.Root
-	count Count
+	ctx     context.Context
+	root    *os.Root
+	places  map[string]*place
+	writers *writers
+	buf     []byte
 
 	maxBytes, maxEntries   int64
 	bytesLeft, entriesLeft int64
@@ -68,6 +58,31 @@ type folder struct {
 	name string
 	mode fs.FileMode
 	time time.Time
+}
+
+// entries makes all that the tar holds, until one can't be made.
+func (u *unpacking) entries(in *tar.Reader) error {
+	for {
+		header, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if errors.Is(err, tar.ErrHeader) || errors.Is(err, tar.ErrInsecurePath) || errors.Is(err, tar.ErrFieldTooLong) {
+			err = wire.Errorf(wire.CodeBadRequest, "read tar: %v", err)
+		}
+		if err == nil {
+			err = u.ctx.Err()
+		}
+		if err == nil {
+			err = u.afford(header)
+		}
+		if err == nil {
+			err = u.entry(header, in)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // afford takes an entry off what may still be unpacked. A file's size is what it will take, holes included.
@@ -98,14 +113,15 @@ func (u *unpacking) entry(h *tar.Header, content io.Reader) error {
 		return err
 	}
 	h.Name = name
-	if err := u.parents(name); err != nil {
+	at, err := u.place(path.Dir(name))
+	if err != nil {
 		return u.explain(name, err)
 	}
 	switch h.Typeflag {
 	case tar.TypeDir:
-		err = u.folder(h)
+		err = u.folder(h, at)
 	case tar.TypeReg, tar.TypeGNUSparse:
-		err = u.file(h, content)
+		return u.file(h, at, content)
 	case tar.TypeSymlink:
 		err = u.symlink(h)
 	case tar.TypeLink:
@@ -116,7 +132,7 @@ func (u *unpacking) entry(h *tar.Header, content io.Reader) error {
 	if err != nil {
 		return u.explain(name, err)
 	}
-	u.count.Files++
+	u.writers.made(0)
 	return nil
 }
 
@@ -135,23 +151,14 @@ func (u *unpacking) explain(name string, err error) error {
 	return wire.Errorf(wire.CodeFailed, "write %q: %v", name, err)
 }
 
-// parents makes the folders that the tar took for granted. They count as if it had named them: a deep path makes many.
-func (u *unpacking) parents(name string) error {
-	dir := path.Dir(name)
-	if _, err := u.root.Stat(dir); err == nil {
-		return nil
-	}
-	if err := u.take(int64(1 + strings.Count(dir, "/"))); err != nil {
-		return err
-	}
-	return u.root.MkdirAll(dir, 0o777)
-}
-
-func (u *unpacking) folder(h *tar.Header) error {
+func (u *unpacking) folder(h *tar.Header, at *place) error {
 	if h.Name == "." {
 		return nil // the work dir is the agent's own: its mode is not the sender's business
 	}
-	err := u.root.Mkdir(h.Name, 0o700)
+	if err := u.writers.settle(at, path.Base(h.Name)); err != nil {
+		return err
+	}
+	err := at.root.Mkdir(path.Base(h.Name), 0o700)
 	if errors.Is(err, fs.ErrExist) {
 		var info fs.FileInfo
 		if info, err = u.root.Stat(h.Name); err == nil && !info.IsDir() {
@@ -164,26 +171,38 @@ func (u *unpacking) folder(h *tar.Header) error {
 	return err
 }
 
-func (u *unpacking) file(h *tar.Header, content io.Reader) error {
-	return u.replace(h.Name, func(temporary string) error {
-		f, err := u.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return err
+// file leaves a small file to the writers, and writes a large one as it comes.
+func (u *unpacking) file(h *tar.Header, at *place, content io.Reader) error {
+	f := file{at: at, name: h.Name, mode: h.FileInfo().Mode().Perm(), time: h.ModTime}
+	if err := u.writers.settle(at, f.base()); err != nil {
+		return err
+	}
+	if h.Size <= smallFile {
+		data := u.writers.memory(int(h.Size))
+		if _, err := io.ReadFull(content, data); err != nil {
+			return u.explain(h.Name, err)
 		}
-		n, err := io.Copy(f, contextReader{u.ctx, content})
-		u.count.Bytes += n
-		if err := errors.Join(err, f.Chmod(h.FileInfo().Mode().Perm()), f.Close()); err != nil {
-			return err
-		}
-		return u.root.Chtimes(temporary, time.Time{}, h.ModTime)
+		return u.writers.write(f, data)
+	}
+	if u.buf == nil {
+		u.buf = make([]byte, readAhead)
+	}
+	err := f.make(func(w io.Writer) error {
+		_, err := io.CopyBuffer(w, contextReader{u.ctx, content}, u.buf)
+		return err
 	})
+	if err != nil {
+		return u.explain(h.Name, err)
+	}
+	u.writers.made(h.Size)
+	return nil
 }
 
 func (u *unpacking) symlink(h *tar.Header) error {
 	if leadsOut(h.Name, h.Linkname) {
 		return wire.Errorf(wire.CodeForbidden, "link %q leads out of the work dir, to %q", h.Name, h.Linkname)
 	}
-	err := u.replace(h.Name, func(temporary string) error { return u.root.Symlink(h.Linkname, temporary) })
+	err := u.link(h.Name, func(temporary string) error { return u.root.Symlink(h.Linkname, temporary) })
 	if err == nil {
 		u.links = append(u.links, h.Name)
 	}
@@ -195,23 +214,16 @@ func (u *unpacking) hardlink(h *tar.Header) error {
 	if err != nil {
 		return err
 	}
-	return u.replace(h.Name, func(temporary string) error { return u.root.Link(target, temporary) })
+	return u.link(h.Name, func(temporary string) error { return u.root.Link(target, temporary) })
 }
 
-// replace makes something under a temporary name beside name, and gives it name once it is whole.
-func (u *unpacking) replace(name string, make func(temporary string) error) error {
-	if info, err := u.root.Lstat(name); err == nil && info.IsDir() {
-		return wire.Errorf(wire.CodeFailed, "%q is a folder in the work dir and none in the tar", name)
+// link makes a link once all before it is written, and has what follows look anew where its folders are: a link may have been one of them.
+func (u *unpacking) link(name string, make func(temporary string) error) error {
+	if err := u.writers.settleAll(); err != nil {
+		return err
 	}
-	temporary := path.Join(path.Dir(name), ".agentd-"+rand.Text())
-	err := make(temporary)
-	if err == nil {
-		err = u.root.Rename(temporary, name)
-	}
-	if err != nil {
-		_ = u.root.Remove(temporary) // it may not be there
-	}
-	return err
+	u.forgetPlaces()
+	return replace(u.root, name, make)
 }
 
 // finish sets the folders' modes and times, deepest first, and removes links that turn out to lead outside by way of other links.
