@@ -2,6 +2,7 @@ package tarstream
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,9 @@ type Packed struct {
 // it, relative to it. Links that lead out of root, sockets, pipes and devices are skipped. A file that grows while it is read is
 // cut where it ended when its reading began; one that shrinks ends in zeros. A missing name gives fs.ErrNotExist, one that leads outside wire.CodeForbidden.
 func Pack(ctx context.Context, w io.Writer, root *os.Root, name string) (Packed, error) {
-	p := packing{ctx: ctx, root: root, out: tar.NewWriter(w)}
+	// A tar's headers and padding are small, and each write is a message on its way out of a session.
+	buffered := bufio.NewWriterSize(w, wire.MaxChunk)
+	p := packing{ctx: ctx, root: root, out: tar.NewWriter(buffered)}
 	name, err := local(filepath.ToSlash(name))
 	if err != nil {
 		return p.packed, err
@@ -45,7 +48,7 @@ func Pack(ctx context.Context, w io.Writer, root *os.Root, name string) (Packed,
 	if err != nil {
 		return p.packed, err
 	}
-	if err := p.out.Close(); err != nil {
+	if err := errors.Join(p.out.Close(), buffered.Flush()); err != nil {
 		return p.packed, fmt.Errorf("end tar: %w", err)
 	}
 	return p.packed, nil

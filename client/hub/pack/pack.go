@@ -6,6 +6,7 @@ package pack
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gascity/agentd/agentd/wire"
 )
 
 // Packer writes one tar.
@@ -25,6 +28,7 @@ type Packer struct {
 	Edit func(src string) func(text string) string
 
 	ctx  context.Context
+	out  *bufio.Writer
 	tar  *tar.Writer
 	warn func(string)
 	// skip reports what is not to be copied, by its source and where it goes. It may be nil.
@@ -35,12 +39,18 @@ type Packer struct {
 // New makes a packer that writes to w until ctx ends. Each warning is one line. skip, which may be nil, tells what to leave out, given the source's path
 // and the entry's name: a file, a link, or a folder with all that is in it.
 func New(ctx context.Context, w io.Writer, warn func(string), skip func(src, entry string) bool) *Packer {
-	return &Packer{ctx: ctx, tar: tar.NewWriter(w), warn: warn, skip: skip}
+	// A tar's headers and padding are small, and each write is a message on its way to a session.
+	out := bufio.NewWriterSize(w, wire.MaxChunk)
+	return &Packer{ctx: ctx, out: out, tar: tar.NewWriter(out), warn: warn, skip: skip}
 }
 
 // Close ends the tar.
 func (p *Packer) Close() error {
-	if err := p.tar.Close(); err != nil {
+	err := p.tar.Close()
+	if err == nil {
+		err = p.out.Flush()
+	}
+	if err != nil {
 		return fmt.Errorf("end tar: %w", err)
 	}
 	return nil
@@ -193,18 +203,51 @@ func (p *Packer) file(name, entry string) error {
 		p.warn(fmt.Sprintf("%q is not copied: it is neither file nor folder", name))
 		return nil
 	}
-	if edit := p.editOf(name); edit != nil && info.Size() <= maxEdited {
-		return p.edited(f, entry, info, edit)
-	}
 	h := &tar.Header{Typeflag: tar.TypeReg, Name: entry, Mode: int64(info.Mode().Perm()), ModTime: info.ModTime(), Size: info.Size()}
+	return p.sized(f, name, h)
+}
+
+// sized packs a file of which h holds the size that it had.
+func (p *Packer) sized(f *os.File, name string, h *tar.Header) error {
+	if h.Size <= maxWhole {
+		return p.whole(f, name, h)
+	}
 	if err := p.write(h); err != nil {
 		return err
 	}
-	return p.content(f, name, info.Size())
+	return p.content(f, name, h.Size)
 }
 
-// maxEdited bounds the files that are edited, in bytes: what is larger isn't what it was taken for.
-const maxEdited = 4 << 10
+const (
+	// maxEdited bounds the files that are edited, in bytes: what is larger isn't what it was taken for.
+	maxEdited = 4 << 10
+	// maxWhole bounds the files that are read before anything is said of them, in bytes. They are nearly all there are, and whatever happens to them
+	// meanwhile, what is packed was once in them.
+	maxWhole = 256 << 10
+)
+
+// whole packs a small file. One that grows is cut where it ended at first.
+func (p *Packer) whole(f *os.File, name string, h *tar.Header) error {
+	if p.buf == nil {
+		p.buf = make([]byte, maxWhole)
+	}
+	n, err := io.ReadFull(f, p.buf[:h.Size])
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) { // it may have shrunk
+		return p.unreadable(err)
+	}
+	data := p.buf[:n]
+	if edit := p.editOf(name); edit != nil && n <= maxEdited {
+		data = []byte(edit(string(data)))
+	}
+	h.Size = int64(len(data))
+	if err := p.write(h); err != nil {
+		return err
+	}
+	if _, err := p.tar.Write(data); err != nil {
+		return fmt.Errorf("pack %q: %w", name, err)
+	}
+	return nil
+}
 
 func (p *Packer) editOf(name string) func(string) string {
 	if p.Edit == nil {
@@ -213,26 +256,11 @@ func (p *Packer) editOf(name string) func(string) string {
 	return p.Edit(name)
 }
 
-func (p *Packer) edited(f *os.File, entry string, info fs.FileInfo, edit func(string) string) error {
-	text, err := io.ReadAll(io.LimitReader(f, maxEdited))
-	if err != nil {
-		return p.unreadable(err)
-	}
-	changed := edit(string(text))
-	h := &tar.Header{Typeflag: tar.TypeReg, Name: entry, Mode: int64(info.Mode().Perm()), ModTime: info.ModTime(), Size: int64(len(changed))}
-	if err := p.write(h); err != nil {
-		return err
-	}
-	if _, err := io.WriteString(p.tar, changed); err != nil {
-		return fmt.Errorf("pack %q: %w", f.Name(), err)
-	}
-	return nil
-}
-
-// content writes exactly size bytes: a file that grows meanwhile is cut there, one that shrinks is an error, as the tar can't be mended.
-func (p *Packer) content(f *os.File, name string, size int64) error {
+// content writes exactly size bytes, as the tar says already: a file that grows meanwhile is cut there, one that shrinks, or can't be read to its end, ends in
+// zeros, with a warning.
+func (p *Packer) content(f io.Reader, name string, size int64) error {
 	if p.buf == nil {
-		p.buf = make([]byte, 32<<10)
+		p.buf = make([]byte, maxWhole)
 	}
 	for size > 0 {
 		if err := p.ctx.Err(); err != nil {
@@ -244,8 +272,27 @@ func (p *Packer) content(f *os.File, name string, size int64) error {
 		}
 		size -= int64(n)
 		if err != nil && size > 0 {
-			return fmt.Errorf("pack %q: %d bytes short: %w", name, size, err)
+			if errors.Is(err, io.EOF) {
+				err = errors.New("it shrank while it was read")
+			}
+			p.warn(fmt.Sprintf("the last %d bytes of %q are copied as zeros: %v", size, name, err))
+			return p.zeros(name, size)
 		}
+	}
+	return nil
+}
+
+func (p *Packer) zeros(name string, size int64) error {
+	clear(p.buf)
+	for size > 0 {
+		if err := p.ctx.Err(); err != nil {
+			return err
+		}
+		n, err := p.tar.Write(p.buf[:min(int64(len(p.buf)), size)])
+		if err != nil {
+			return fmt.Errorf("pack %q: %w", name, err)
+		}
+		size -= int64(n)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -182,32 +183,65 @@ func (full) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 func TestAReceiverThatGoesAwayEndsThePacking(t *testing.T) {
 	t.Parallel()
 	p := New(t.Context(), full{}, func(string) {}, nil)
-	if err := p.Dir(source(t), ""); !errors.Is(err, io.ErrClosedPipe) {
-		t.Errorf("got %v", err)
+	dir := source(t)
+	if err := errors.Join(p.Dir(dir, ""), p.Close()); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("small files: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "large"), make([]byte, maxWhole+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p = New(t.Context(), full{}, func(string) {}, nil)
+	if err := p.Dir(dir, ""); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("a large file: %v", err)
 	}
 }
 
-func TestAFileThatShrinksMeanwhileFailsThePackingAndOneThatGrowsIsCut(t *testing.T) {
+// What a file says of itself and what is read of it may differ: it is changed meanwhile.
+func TestAFileThatShrinksMeanwhileEndsInZerosAndOneThatGrowsIsCut(t *testing.T) {
 	t.Parallel()
-	name := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(name, []byte("0123456789"), 0o600); err != nil {
+	const large = maxWhole + 10
+	for name, c := range map[string]struct {
+		said, there int64
+		packed      string
+		warning     string
+	}{
+		"a small one shrinks": {20, 10, "0123456789", ""},
+		"a small one grows":   {5, 10, "01234", ""},
+		"a large one shrinks": {large, 10, "0123456789" + strings.Repeat("\x00", large-10), fmt.Sprintf("the last %d bytes", large-10)},
+		"a large one grows":   {large, large + 1, strings.Repeat("0123456789", large/10+1)[:large], ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "file")
+			if err := os.WriteFile(file, []byte(strings.Repeat("0123456789", int(c.there)/10+1)[:c.there]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, warnings := packed(t, nil, func(p *Packer) error {
+				f, err := os.Open(file)
+				if err != nil {
+					return err
+				}
+				defer f.Close()
+				h := &tar.Header{Typeflag: tar.TypeReg, Name: "file", Mode: 0o600, Size: c.said}
+				return errors.Join(p.sized(f, file, h), p.add(filepath.Dir(file), filepath.Dir(file), "after", folder(t, filepath.Dir(file))))
+			})
+			if want := "0 600 " + c.packed; got["file"] != want || got["after/"] == "" {
+				t.Errorf("got %d bytes, want %d; then %q", len(got["file"]), len(want), got["after/"])
+			}
+			if all := strings.Join(warnings, "\n"); (all == "") != (c.warning == "") || !strings.Contains(all, c.warning) {
+				t.Errorf("warnings %q, want %q", warnings, c.warning)
+			}
+		})
+	}
+}
+
+func folder(t *testing.T, name string) fs.DirEntry {
+	t.Helper()
+	info, err := os.Stat(name)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for size, want := range map[int64]string{20: "10 bytes short", 5: ""} {
-		f, err := os.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := New(t.Context(), io.Discard, func(string) {}, nil)
-		if err := p.write(&tar.Header{Typeflag: tar.TypeReg, Name: "file", Size: size}); err != nil {
-			t.Fatal(err)
-		}
-		err = p.content(f, name, size)
-		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%d bytes: %v", size, err)
-		}
-		f.Close()
-	}
+	return fs.FileInfoToDirEntry(info)
 }
 
 func TestASmallFileMaySaySomethingElseInTheSession(t *testing.T) {
