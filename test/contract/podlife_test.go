@@ -131,3 +131,25 @@ func TestTwoLaptopsShareOneNamespace(t *testing.T) {
 	other.ok("stop", g.dir)
 	g.is("false", "is-running", g.dir)
 }
+
+func TestTwoCitiesInOneNamespaceAreToldApartOnlyWhenAsked(t *testing.T) {
+	t.Parallel()
+	g := newPods(t)
+	east, west := g.path("east"), g.path("west")
+	for name, city := range map[string]string{"e": east, "w": west} {
+		g.start(name, config{"command": "cat", "env": map[string]string{"GC_CITY": city}})
+	}
+	for city, want := range map[string]string{"": "e w", east: "e", west: "w", g.path("north"): ""} {
+		scoped := *g
+		scoped.env = append(slices.Clone(g.env), "GC_K8S_CITY="+city)
+		if got := strings.Join(scoped.listed(""), " "); got != want {
+			t.Errorf("of city %q: %q, want %q", city, got, want)
+		}
+	}
+	g.kill(g.hub().PID)
+	scoped := *g
+	scoped.env = append(slices.Clone(g.env), "GC_K8S_CITY="+east)
+	if got := strings.Join(scoped.listed(""), " "); got != "e" {
+		t.Errorf("another hub lists %q", got)
+	}
+}
