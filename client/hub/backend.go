@@ -105,8 +105,9 @@ type Endpoint interface {
 	Record() Record
 	// Dial opens a connection to agentd's websocket port.
 	Dial(ctx context.Context) (net.Conn, error)
-	// Doomed waits until it is known that agentd never answers, or not any more; the error says why. When ctx ends first it is nil.
-	Doomed(ctx context.Context) error
+	// Doomed waits until it is known that agentd never answers, or not any more; the error says why. When ctx ends first it is nil. Meanwhile it tells what
+	// the session waits for, in words ("pulling image …"), as that changes, until agentd may be expected to answer.
+	Doomed(ctx context.Context, tell func(step string)) error
 	// Inspect looks at what there is. It is asked when a dial has failed or a link has ended.
 	Inspect(ctx context.Context) (Condition, error)
 	// Revive starts a new agentd for an orphaned session.

@@ -272,7 +272,7 @@ func (s *fakeSession) Dial(ctx context.Context) (net.Conn, error) {
 	return &muffled{Conn: conn, session: s, closed: make(chan struct{})}, nil
 }
 
-func (s *fakeSession) Doomed(ctx context.Context) error {
+func (s *fakeSession) Doomed(ctx context.Context, _ func(string)) error {
 	select {
 	case err := <-s.doom:
 		return err

@@ -182,7 +182,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // bringUp fills a new session, unless it turns out that its agentd never comes up.
 func (f *starting) bringUp(ctx context.Context, s *session) (wire.Status, error) {
-	watched, unwatch := watchDoom(ctx, s.ep)
+	watched, unwatch := watchDoom(ctx, s.ep, func(step string) { f.push(wire.Progress{Step: step}) })
 	defer unwatch()
 	status, err := f.fill(watched, s)
 	if cause := context.Cause(watched); err != nil && cause != nil {
@@ -220,11 +220,11 @@ func (f *starting) fill(ctx context.Context, s *session) (wire.Status, error) {
 
 // watchDoom gives a context that ends, with the reason as its cause, once it is known that agentd can't be reached, or not any more. The returned
 // function ends the watch.
-func watchDoom(ctx context.Context, ep Endpoint) (context.Context, func()) {
+func watchDoom(ctx context.Context, ep Endpoint, tell func(step string)) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		if err := ep.Doomed(ctx); err != nil {
+		if err := ep.Doomed(ctx, tell); err != nil {
 			cancel(err)
 		}
 	})

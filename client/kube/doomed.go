@@ -18,10 +18,11 @@ const (
 	retryTime = 8 * time.Second
 )
 
-// Doomed waits until the pod turns out never to come up, or to have gone.
-func (e *endpoint) Doomed(ctx context.Context) error {
+// Doomed waits until the pod turns out never to come up, or to have gone, and tells how far it is.
+func (e *endpoint) Doomed(ctx context.Context, tell func(step string)) error {
 	var troubled time.Time // since when there is the trouble of last time
 	var last string
+	began, told := time.Now(), ""
 	for {
 		pod, changed := e.watched()
 		if pod == nil {
@@ -37,6 +38,16 @@ func (e *endpoint) Doomed(ctx context.Context) error {
 			// One that seems to be over is not forgotten: between two attempts at an image a container looks as if nothing were wrong.
 			if kind := t.kind(); kind != "" && kind != last {
 				last, troubled = kind, time.Now()
+			}
+			step, moves := e.step(ctx, pod, time.Since(began))
+			if step != told {
+				told = step
+				tell(step)
+			}
+			if moves {
+				timer := time.NewTimer(stepTime)
+				defer timer.Stop()
+				again = timer.C
 			}
 			switch left := t.patience - time.Since(troubled); {
 			case t.what == "":

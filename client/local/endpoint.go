@@ -48,7 +48,7 @@ func (e *endpoint) Dial(ctx context.Context) (net.Conn, error) {
 }
 
 // Doomed knows of no end that the link to agentd doesn't tell of at once.
-func (e *endpoint) Doomed(ctx context.Context) error {
+func (e *endpoint) Doomed(ctx context.Context, _ func(string)) error {
 	<-ctx.Done()
 	return nil
 }
