@@ -110,7 +110,7 @@ func (a *agent) mirrorOnly(change func(meta map[string]string)) error {
 	return nil
 }
 
-// MetaList gives the metadata, without what the launch's env brought unless its name begins with GC_ or it was changed since.
+// MetaList gives the metadata, without what the launch's env brought unless that is known to be public or was changed since.
 func (s *Session) MetaList(ctx context.Context) (map[string]string, error) {
 	a, err := s.live()
 	if err != nil {
@@ -135,11 +135,25 @@ func (a *agent) meta(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	for name, value := range env {
-		if a.marks.launchEnv[name] == fingerprint(name, value) && !strings.HasPrefix(name, "GC_") {
+		if a.marks.launchEnv[name] == fingerprint(name, value) && !public(name) {
 			delete(env, name)
 		}
 	}
 	return env, nil
+}
+
+// public says whether a variable of the launch's env may be shown to whoever sees the session from afar: gc's own are, but not the passwords among them
+// (GC_DOLT_PASSWORD). gc's token of an instance is a name, and gc reads it back.
+func public(name string) bool {
+	if !strings.HasPrefix(name, "GC_") {
+		return false
+	}
+	for _, word := range []string{"PASSWORD", "SECRET", "CREDENTIAL", "API_KEY", "TOKEN"} {
+		if strings.Contains(name, word) {
+			return name == "GC_INSTANCE_TOKEN"
+		}
+	}
+	return true
 }
 
 // parseEnvironment reads what show-environment -s printed: NAME="VALUE"; export NAME; with backslashes before what is special to a shell in double quotes, or

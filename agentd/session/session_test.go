@@ -200,7 +200,7 @@ func TestAnotherSessionAdoptsWhatTheFirstLeft(t *testing.T) {
 	p := newPlace(t)
 	first, leave, _ := p.run()
 	dir := t.TempDir()
-	l := wire.Launch{Command: "echo up; cat", WorkDir: dir, Env: map[string]string{"GC_X": "1", "SECRET": "s"}}
+	l := wire.Launch{Command: "echo up; cat", WorkDir: dir, Env: map[string]string{"GC_X": "1", "GC_DOLT_PASSWORD": "hidden", "SECRET": "s"}}
 	before, err := first.Launch(t.Context(), "key", l, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -226,7 +226,8 @@ type Meta struct {
 	Set bool `json:"set,omitempty"`
 }
 
-// MetaList answers OpMetaList. It leaves out what start's env brought unless it begins with GC_: the rest may be secrets.
+// MetaList answers OpMetaList. It leaves out what start's env brought unless it begins with GC_ and isn't
+// secret by its name.
 type MetaList struct {
 	Meta map[string]string `json:"meta"`
 }

@@ -12,13 +12,17 @@ import (
 func TestMetaIsMirroredOnThePodAndOutlivesTheAgent(t *testing.T) {
 	t.Parallel()
 	g := newPods(t)
-	g.start("s", config{"command": "cat", "env": map[string]string{"GC_SESSION_ID": "id-1"}})
+	g.start("s", config{"command": "cat", "env": map[string]string{"GC_SESSION_ID": "id-1", "GC_DOLT_PASSWORD": "not-for-kubectl"}})
+	g.is("not-for-kubectl", "get-meta", "s", "GC_DOLT_PASSWORD")
 	g.okIn("acknowledged", "set-meta", "s", "GC_DRAIN_ACK")
 	g.inPod("s", "tmux", "set-environment", "-t", "main", "FROM_INSIDE", "drain ack")
 	g.until("the pod shows it", func() bool {
 		shown := g.kubectl("get", "pods", "-o", "yaml")
 		return strings.Contains(shown, "acknowledged") && strings.Contains(shown, "drain ack") && strings.Contains(shown, "id-1")
 	})
+	if shown := g.kubectl("get", "pods", "-o", "yaml"); strings.Contains(shown, "not-for-kubectl") {
+		t.Errorf("whoever may read pods reads Dolt's password:\n%s", shown)
+	}
 	g.ok("send-keys", "s", "C-d")
 	g.until("it has ended", func() bool { return g.ok("is-running", "s") == "false" })
 	g.is("acknowledged", "get-meta", "s", "GC_DRAIN_ACK")
