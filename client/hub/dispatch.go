@@ -88,7 +88,9 @@ func (h *Hub) sessionOp(op wire.Op) sessionHandler {
 		return written(askAgain)
 	case wire.OpKeys, wire.OpInterrupt:
 		return written(askOnce)
-	case wire.OpPut, wire.OpGet:
+	case wire.OpPut:
+		return put
+	case wire.OpGet:
 		return askOnce
 	case wire.OpAttach:
 		return attach
@@ -188,6 +190,23 @@ func askAgain(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 // askOnce passes a request on, with its streams, but not twice.
 func askOnce(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	reply, err := passOn(ctx, x, s)
+	var lost *mux.LostError
+	if errors.As(err, &lost) {
+		err = errMaybe(x.Op, s.name, err)
+	}
+	return reply, err
+}
+
+// put passes files on: to a pod compressed, as the way there is the slowest part of theirs.
+func put(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
+	var ask wire.Put
+	if err := x.Decode(&ask); err != nil {
+		return nil, err
+	}
+	if s.ep.Record().Pod == "" || ask.Encoding != "" {
+		return askOnce(ctx, x, s)
+	}
+	reply, err := compressed(ctx, x, s, ask)
 	var lost *mux.LostError
 	if errors.As(err, &lost) {
 		err = errMaybe(x.Op, s.name, err)

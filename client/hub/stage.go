@@ -2,9 +2,11 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
@@ -76,4 +78,54 @@ func (f *starting) pack(ctx context.Context, w io.Writer, files Files) error {
 		return err
 	}
 	return p.Close()
+}
+
+// compressed passes on the tar that comes from x, compressed. What else comes and goes in the exchange is its result.
+func compressed(ctx context.Context, x *mux.Exchange, s *session, ask wire.Put) (any, error) {
+	conn, err := s.link(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ask.Encoding = wire.EncodingZstd
+	call, err := conn.Open(ctx, mux.Request{Op: wire.OpPut, Key: x.Key, Body: ask})
+	if err != nil {
+		return nil, err
+	}
+	var sending sync.WaitGroup
+	var sendErr error
+	sending.Go(func() {
+		if sendErr = compress(call, x.Input(ctx)); sendErr != nil {
+			call.Cancel() // half a tar must not be taken for a whole one
+		}
+	})
+	var reply json.RawMessage
+	err = call.Result(&reply)
+	cancel() // agentd may refuse the rest
+	sending.Wait()
+	switch {
+	case err == nil:
+		return reply, nil
+	case sendErr != nil && errors.Is(err, context.Canceled):
+		return nil, sendErr
+	}
+	return nil, err
+}
+
+// compress sends what r holds, and its end.
+func compress(call *mux.Call, r io.Reader) error {
+	z, err := tarstream.Compress(call)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(z, r)
+	if err != nil {
+		_ = z.Close() // the tar is incomplete already
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	return call.CloseWrite()
 }

@@ -121,6 +121,9 @@ func (x *Exchange) NextPush(ctx context.Context) (json.RawMessage, error) {
 // Read reads what the client streams; io.EOF at its end.
 func (x *Exchange) Read(p []byte) (int, error) { return x.stream.read(x.stream.ctx, p) }
 
+// Widen lets the client have n more bytes on their way than InitialCredit: what a handler takes as fast as it comes must not wait for each round trip.
+func (x *Exchange) Widen(n int64) error { return x.stream.widen(x.stream.ctx, n) }
+
 // Input reads as Read does, until ctx ends.
 func (x *Exchange) Input(ctx context.Context) io.Reader { return input{ctx, x.stream} }
 

@@ -171,6 +171,15 @@ func (s *stream) read(ctx context.Context, p []byte) (int, error) {
 	return n, nil
 }
 
+// widen gives the peer n bytes of credit that are never taken back.
+func (s *stream) widen(ctx context.Context, n int64) error {
+	s.mu.Lock()
+	s.window += n
+	s.allowed += n
+	s.mu.Unlock()
+	return s.conn.send(ctx, &wire.Envelope{Kind: wire.KindCredit, ID: s.id, N: n})
+}
+
 // wait releases mu until a thing comes or the exchange ends, and takes it again; with an error mu stays released.
 func (s *stream) wait(ctx context.Context, what thing) error {
 	if s.changed[what] == nil {
