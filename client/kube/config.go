@@ -1,9 +1,12 @@
 package kube
 
 import (
+	"cmp"
 	"crypto/sha256"
-	"errors"
 	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,19 +53,18 @@ func configError(t target.Target, loader clientcmd.ClientConfig, err error) erro
 	raw, rawErr := loader.RawConfig()
 	switch {
 	case rawErr != nil:
-		return wire.Errorf(wire.CodeFailed, "kubeconfig: %v", rawErr)
-	case clientcmd.IsEmptyConfig(err) || errors.Is(err, clientcmd.ErrEmptyCluster):
+		return wire.Errorf(wire.CodeFailed, "kubeconfig: %s", oneLine(rawErr.Error()))
+	case len(raw.Contexts) == 0:
 		return noCluster(t)
 	}
-	if _, known := raw.Contexts[t.Context]; t.Context != "" && !known {
-		var names []string
-		for name := range raw.Contexts {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		return wire.Errorf(wire.CodeFailed, "no context %q in the kubeconfig: there is %s", t.Context, strings.Join(names, ", "))
+	names := strings.Join(slices.Sorted(maps.Keys(raw.Contexts)), ", ")
+	wanted := cmp.Or(t.Context, raw.CurrentContext)
+	if _, known := raw.Contexts[wanted]; wanted == "" {
+		return wire.Errorf(wire.CodeFailed, "the kubeconfig has no current context: set GC_K8S_CONTEXT or give --context: there is %s", names)
+	} else if !known {
+		return wire.Errorf(wire.CodeFailed, "no context %q in the kubeconfig: there is %s", wanted, names)
 	}
-	return wire.Errorf(wire.CodeFailed, "kubeconfig: %v", err)
+	return wire.Errorf(wire.CodeFailed, "kubeconfig: %s", oneLine(err.Error()))
 }
 
 func noCluster(t target.Target) error {
@@ -113,6 +115,8 @@ func look(t target.Target) string {
 func meaning(c *rest.Config) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q %q %q %q %q %+v %+v", c.Host, c.APIPath, c.BearerToken, c.BearerTokenFile, c.Username, c.Password, c.ServerName, c.TLSClientConfig, c.Impersonate)
+	fmt.Fprintf(h, "%q %q", c.CertData, c.KeyData) // which TLSClientConfig doesn't print
+	fmt.Fprintf(h, "%q", proxy(c))
 	if c.ExecProvider != nil {
 		fmt.Fprintf(h, "%q %q %+v", c.ExecProvider.Command, c.ExecProvider.Args, c.ExecProvider.Env)
 	}
@@ -120,4 +124,16 @@ func meaning(c *rest.Config) string {
 		fmt.Fprintf(h, "%q", c.AuthProvider.Name)
 	}
 	return string(h.Sum(nil))
+}
+
+// proxy is the one that the kubeconfig names, empty when it names none.
+func proxy(c *rest.Config) string {
+	if c.Proxy == nil {
+		return ""
+	}
+	at, err := c.Proxy(&http.Request{URL: &url.URL{Scheme: "https"}})
+	if err != nil || at == nil {
+		return ""
+	}
+	return at.String()
 }
