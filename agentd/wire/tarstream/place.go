@@ -124,8 +124,7 @@ func replace(root *os.Root, name string, make func(temporary string) error) erro
 	if err == nil {
 		err = root.Rename(temporary, name)
 	}
-	if err != nil {
-		_ = root.Remove(temporary) // it may not be there
-	}
+	// It is there still if it could not be renamed, or is the same file as name already: then renaming does nothing. Else there is nothing to remove.
+	_ = root.Remove(temporary)
 	return err
 }
