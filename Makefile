@@ -82,7 +82,7 @@ fuzz: ## each fuzzer for FUZZTIME (10s)
 	  done; \
 	done
 
-bench: build ## the figures of docs/architecture.md, each beside what it is measured against
+bench: build ## the figures of docs/performance.md, each beside what it is measured against
 	$(GO) run ./test/bench
 
 cross: ## all programs for linux and darwin, amd64 and arm64, in dist/
