@@ -220,6 +220,26 @@ func TestASessionOutOfReachIsWaitedForExceptByStart(t *testing.T) {
 	}
 }
 
+func TestWhyASessionIsOutOfReachIsSaidWhenTheTimeIsUp(t *testing.T) {
+	t.Parallel()
+	said := make(chan struct{}, 1)
+	h := newHub(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
+		select {
+		case said <- struct{}{}:
+			return nil, wire.Errorf(wire.CodeUnavailable, "no way there")
+		default:
+			<-ctx.Done() // it is waited for once more
+			return nil, ctx.Err()
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	got := runFront(ctx, h.connect, nil, "", "is-running", "a")
+	if want := (result{status: 1, stderr: "gc-session-local: is-running: no way there\n"}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
 func TestStartSaysAlreadyExistsOfALiveDuplicateAlone(t *testing.T) {
 	t.Parallel()
 	taken := func(stderr string) bool { return strings.Contains(strings.ToLower(stderr), "already exists") }

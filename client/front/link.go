@@ -51,6 +51,7 @@ func (e *staleError) Unwrap() error { return e.cause }
 // transport's fault is waited out.
 func (l *link) do(ctx context.Context, again repeats, attempt func(context.Context, *mux.Conn) error) error {
 	losses, wait := 0, firstWait
+	var reason error // why the session was out of reach, which tells more than that the time is up
 	for {
 		if l.conn == nil {
 			conn, err := l.connect(ctx)
@@ -72,6 +73,9 @@ func (l *link) do(ctx context.Context, again repeats, attempt func(context.Conte
 				return err
 			}
 		case wire.CodeOf(err) == wire.CodeUnavailable && again == repeatable:
+			reason = err
+		case reason != nil && wire.CodeOf(err) == wire.CodeTimeout:
+			return reason
 		default:
 			return err
 		}

@@ -78,6 +78,7 @@ func (c *Conn) Open(ctx context.Context, r Request) (*Call, error) {
 		s.cancel()
 		return nil, err
 	}
+	c.awaits()
 	return &Call{stream: s, op: r.Op}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,8 +25,9 @@ const writeTimeout = 10 * time.Second
 
 // Options set how a connection behaves. The zero value is usable.
 type Options struct {
-	// Ping is how often the peer is asked for a sign of life; after two that stay unanswered the connection is lost. 0 means never: right
-	// for a peer on the same machine, whose end the kernel reports.
+	// Ping is how often the peer is asked for a sign of life; after two that stay unanswered the connection is lost. A client that waits for an answer
+	// asks sooner, and the connection is lost in three quarters of this time. 0 means never: right for a peer on the same machine, whose end the kernel
+	// reports.
 	Ping time.Duration
 	// Logger gets what breaks the protocol. Nil means silence.
 	Logger *slog.Logger
@@ -39,6 +41,7 @@ type Conn struct {
 
 	writing chan struct{} // holds one token: whoever took it may write
 	heard   atomic.Int64  // unix nanoseconds
+	asked   chan struct{} // holds one token when a request was made since the peer was last known to live
 
 	mu      sync.Mutex
 	streams map[uint32]*stream
@@ -72,7 +75,7 @@ func CloseCode(err error) int {
 }
 
 func newConn(ws *websocket.Conn, h Handler, o Options) *Conn {
-	c := &Conn{ws: ws, options: o, handler: h, writing: make(chan struct{}, 1), streams: map[uint32]*stream{}, done: make(chan struct{})}
+	c := &Conn{ws: ws, options: o, handler: h, writing: make(chan struct{}, 1), asked: make(chan struct{}, 1), streams: map[uint32]*stream{}, done: make(chan struct{})}
 	if c.options.Logger == nil {
 		c.options.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -139,24 +142,54 @@ func (c *Conn) touch() {
 	}
 }
 
-// ping asks for signs of life until the connection ends.
+// ping asks for signs of life until the connection ends: now and then, and when a request stays unanswered.
 func (c *Conn) ping() {
 	tick := time.NewTicker(c.options.Ping)
 	defer tick.Stop()
+	doubt := time.NewTimer(c.options.Ping)
+	doubt.Stop()
+	defer doubt.Stop()
+	asked := c.asked // nil while a request's doubt is awaited
+	var since time.Time
 	for {
+		var err error
 		select {
 		case <-c.done:
 			return
-		case <-tick.C:
-			if err := c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.options.Ping)); err != nil {
-				var timeout net.Error
-				if errors.As(err, &timeout) && timeout.Timeout() {
-					continue // a message is being written; the read deadline judges
-				}
-				c.fail(fmt.Errorf("ping: %w", err))
-				return
+		case <-asked:
+			asked, since = nil, time.Now()
+			doubt.Reset(c.options.Ping / 4)
+		case <-doubt.C:
+			asked = c.asked
+			if c.Heard().Before(since) {
+				_ = c.ws.SetReadDeadline(time.Now().Add(c.options.Ping / 2)) // the next sign of life puts it off
+				err = c.writePing()
 			}
+		case <-tick.C:
+			err = c.writePing()
 		}
+		if err != nil {
+			c.fail(fmt.Errorf("ping: %w", err))
+			return
+		}
+	}
+}
+
+// writePing sends a ping. Where a message is being written for so long that none fits in, the read deadline judges.
+func (c *Conn) writePing() error {
+	err := c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.options.Ping))
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return nil
+	}
+	return err
+}
+
+// awaits has the connection watched until the peer gives a sign of life.
+func (c *Conn) awaits() {
+	select {
+	case c.asked <- struct{}{}:
+	default:
 	}
 }
 
@@ -170,6 +203,9 @@ func (c *Conn) read() {
 		if err != nil {
 			if errors.Is(err, websocket.ErrReadLimit) {
 				err = c.violation(wire.CloseTooBig, err)
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				err = fmt.Errorf("no sign of life for %s", time.Since(c.Heard()).Round(time.Second/10))
 			}
 			c.fail(err)
 			return

@@ -1,0 +1,76 @@
+package mux_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
+)
+
+// held is a connection whose bytes can be held up.
+type held struct {
+	net.Conn
+	mu    sync.Mutex
+	flows chan struct{}
+}
+
+func (h *held) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	flows := h.flows
+	h.mu.Unlock()
+	select {
+	case <-flows:
+		return h.Conn.Write(p)
+	default:
+		return len(p), nil // taken, and never delivered
+	}
+}
+
+func TestAConnectionThatFallsSilentUnderARequestIsLostSoon(t *testing.T) {
+	t.Parallel()
+	const ping = 800 * time.Millisecond
+	release := make(chan struct{})
+	defer close(release)
+	dial := serve(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
+		if x.Op == "slow" {
+			select {
+			case <-release:
+			case <-time.After(3 * ping): // longer than silence may last
+			case <-ctx.Done():
+			}
+		}
+		return nil, nil
+	})
+	way := &held{flows: make(chan struct{})}
+	close(way.flows)
+	c, _, err := mux.Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
+		conn, err := dial(ctx)
+		way.Conn = conn
+		return way, err
+	}, "", mux.Options{Ping: ping})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(wire.CloseNormal, "")
+	if err := c.Call(t.Context(), mux.Request{Op: "slow"}, nil); err != nil {
+		t.Fatalf("a peer that lives and takes its time: %v", err)
+	}
+	way.mu.Lock()
+	way.flows = make(chan struct{})
+	way.mu.Unlock()
+	began := time.Now()
+	err = c.Call(t.Context(), mux.Request{Op: "quick"}, nil)
+	var lost *mux.LostError
+	if !errors.As(err, &lost) || !strings.Contains(err.Error(), "no sign of life for") {
+		t.Fatalf("a peer that is silent: %v", err)
+	}
+	if took := time.Since(began); took > 3*ping/2 {
+		t.Errorf("it was noticed after %s, want %s", took, 3*ping/4)
+	}
+}
