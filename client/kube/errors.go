@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -25,7 +26,7 @@ func (b *Backend) explain(doing string, err error) error {
 	case errors.As(err, &known), errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", doing, err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s: the API server at %s did not answer in time: %w", doing, b.config.Host, context.DeadlineExceeded)
+		return wire.Errorf(wire.CodeUnavailable, "%s: the API server at %s did not answer in time", doing, b.config.Host)
 	case apierrors.IsUnauthorized(err):
 		return wire.Errorf(wire.CodeUnavailable, "%s: the API server doesn't know who you are (Unauthorized): log in to the cluster again", doing)
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
@@ -63,7 +64,7 @@ func passing(err error) bool {
 func unreachable(err error) bool {
 	var network net.Error
 	var request *url.Error
-	return errors.As(err, &network) || errors.As(err, &request)
+	return errors.As(err, &network) || errors.As(err, &request) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // bare takes the request's address off an error: it is long and says nothing to people.

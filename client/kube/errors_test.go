@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -179,7 +180,31 @@ func TestAServerThatTakesTooLongIsNamed(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	_, err := b.client.CoreV1().Pods("gc").Create(ctx, &corev1.Pod{}, metav1.CreateOptions{})
-	checkExplained(t, b.explain("look", err), wire.CodeTimeout, "look: the API server at https://api.test did not answer in time: context deadline exceeded")
+	checkExplained(t, b.explain("look", err), wire.CodeUnavailable, "look: the API server at https://api.test did not answer in time")
+}
+
+// A load balancer whose API server is down does so.
+func TestAServerThatHangsUpIsNamed(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 4<<10)) // all of it, or the end is a reset
+			conn.Close()
+		}
+	})
+	t.Cleanup(func() { l.Close(); serving.Wait() })
+	b := kubeconfig(t, "http://"+l.Addr().String(), "", "token: t")
+	_, err = b.forward(t.Context(), "p")
+	checkExplained(t, err, wire.CodeUnavailable, fmt.Sprintf(`port-forward to pod "p": the API server at http://%s does not answer: unexpected EOF`, l.Addr()))
 }
 
 func TestCredentialsThatCantBeHadAreNotTheServersFault(t *testing.T) {
