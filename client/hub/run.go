@@ -21,6 +21,9 @@ import (
 // defaultIdle is how long a hub stays without clients and sessions. Starting one takes milliseconds; what it would forget can be asked for again.
 const defaultIdle = 30 * time.Minute
 
+// adoptTime is how long a hub that starts looks for sessions before it answers: whoever has started it waits. Where that takes longer, it goes on looking.
+const adoptTime = time.Second
+
 // claimRetry is how often a claim that another hub holds is tried again.
 const claimRetry = time.Second
 
@@ -85,10 +88,9 @@ func Run(ctx context.Context, p Process) (err error) {
 	h := New(p.Backend, Options{Token: p.Token, Logger: log, Idle: p.Idle, Socket: p.Files.Socket, Log: p.Files.Log})
 	defer h.Close()
 	log.Info("hub starts", "version", wire.BuildVersion(), "backend", p.Backend.Name(), "socket", p.Files.Socket)
-	switch err := h.Adopt(ctx); {
-	case wire.CodeOf(err) == wire.CodeUnavailable:
-		log.Warn("sessions are not known yet", "error", err) // whoever asks for them is told, until they are
-	case err != nil:
+	end, err := h.firstLook(ctx)
+	defer end()
+	if err != nil {
 		return fmt.Errorf("find sessions: %w", err)
 	}
 	if err := h.Serve(ctx, ownPeers{l, log}); err != nil {
@@ -96,6 +98,34 @@ func Run(ctx context.Context, p Process) (err error) {
 	}
 	log.Info("hub leaves", "requests", h.requests.Load())
 	return nil
+}
+
+// firstLook finds the sessions there are. Where that takes long it goes on by itself until end, and where the backend can't be reached it is no error: whoever
+// asks for a session is told, until the backend is reached.
+func (h *Hub) firstLook(ctx context.Context) (end func(), err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var looking sync.WaitGroup
+	end = func() {
+		cancel()
+		looking.Wait()
+	}
+	found := make(chan error, 1)
+	looking.Go(func() {
+		err := h.Adopt(ctx)
+		if wire.CodeOf(err) == wire.CodeUnavailable {
+			h.log.Warn("sessions are not known yet", "error", err)
+			err = nil
+		}
+		found <- err
+	})
+	late := time.NewTimer(adoptTime)
+	defer late.Stop()
+	select {
+	case err = <-found:
+	case <-late.C:
+		h.log.Info("still looking for sessions")
+	}
+	return end, err
 }
 
 // listen takes the inherited socket, or makes one where no other hub answers.
