@@ -178,8 +178,10 @@ func errMaybe(op wire.Op, name string, err error) error {
 
 // askAgain passes a request without streams on, again when the link goes away under it: repeating it does no harm.
 func askAgain(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
+	waiting, cancel := context.WithTimeout(ctx, patience) // for all links together
+	defer cancel()
 	for {
-		reply, err := passOn(ctx, x, s)
+		reply, err := passOn(ctx, waiting, x, s)
 		var lost *mux.LostError
 		if !errors.As(err, &lost) {
 			return reply, err
@@ -189,7 +191,7 @@ func askAgain(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 
 // askOnce passes a request on, with its streams, but not twice.
 func askOnce(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
-	reply, err := passOn(ctx, x, s)
+	reply, err := passOn(ctx, ctx, x, s)
 	var lost *mux.LostError
 	if errors.As(err, &lost) {
 		err = errMaybe(x.Op, s.name, err)
@@ -214,8 +216,9 @@ func put(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	return reply, err
 }
 
-func passOn(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
-	conn, err := s.link(ctx)
+// passOn passes a request on over the session's link, which is waited for until waiting ends.
+func passOn(ctx, waiting context.Context, x *mux.Exchange, s *session) (any, error) {
+	conn, err := s.link(waiting)
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +235,7 @@ func written(handle sessionHandler) sessionHandler {
 
 // attach passes a terminal on. Whoever is attached reconnects when the link goes away.
 func attach(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
-	reply, err := passOn(ctx, x, s)
+	reply, err := passOn(ctx, ctx, x, s)
 	var lost *mux.LostError
 	if errors.As(err, &lost) {
 		err = wire.Errorf(wire.CodeUnavailable, "the link to session %q went away: %v", s.name, err)
@@ -254,8 +257,10 @@ func nudge(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 		key = newKey()
 	}
 	defer s.wrote()
+	waiting, cancel := context.WithTimeout(ctx, patience) // for all links together
+	defer cancel()
 	for {
-		err := sendNudge(ctx, x, s, key, text)
+		err := sendNudge(ctx, waiting, x, s, key, text)
 		var lost *mux.LostError
 		if !errors.As(err, &lost) {
 			return nil, err
@@ -263,8 +268,8 @@ func nudge(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	}
 }
 
-func sendNudge(ctx context.Context, x *mux.Exchange, s *session, key string, text []byte) error {
-	conn, err := s.link(ctx)
+func sendNudge(ctx, waiting context.Context, x *mux.Exchange, s *session, key string, text []byte) error {
+	conn, err := s.link(waiting)
 	if err != nil {
 		return err
 	}

@@ -69,6 +69,8 @@ func (h *Hub) peek(ctx context.Context, x *mux.Exchange, s *session) (any, error
 	if err := x.Decode(&q); err != nil {
 		return nil, err
 	}
+	waiting, cancel := context.WithTimeout(ctx, patience) // for all links together
+	defer cancel()
 	for {
 		s.mu.Lock()
 		if s.current(q.Have) {
@@ -81,7 +83,7 @@ func (h *Hub) peek(ctx context.Context, x *mux.Exchange, s *session) (any, error
 		if fresh {
 			return deliver(x, cached)
 		}
-		conn, err := s.link(ctx)
+		conn, err := s.link(waiting)
 		if err != nil {
 			return nil, err
 		}
