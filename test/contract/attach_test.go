@@ -26,7 +26,7 @@ func (g *gc) attach(name string) *person {
 	g.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	g.t.Cleanup(cancel)
-	p := &person{g: g, cmd: exec.CommandContext(ctx, filepath.Join(g.bin, "gc-session-local"), "attach", name)}
+	p := &person{g: g, cmd: exec.CommandContext(ctx, filepath.Join(g.bin, g.front), "attach", name)}
 	p.cmd.Env = g.env
 	tty, err := pty.StartWithSize(p.cmd, &pty.Winsize{Rows: 30, Cols: 100})
 	if err != nil {

@@ -35,6 +35,8 @@ type gc struct {
 	env   []string
 	// pods is where sessions run, nil when that is this machine.
 	pods *pods
+	// after is what to do once all that ran has ended.
+	after []func()
 }
 
 // config is start's JSON.
@@ -91,6 +93,9 @@ func (g *gc) end() {
 	for _, p := range left {
 		t.Errorf("process %d is left: %s", p.pid, p.args)
 		_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	}
+	for _, f := range g.after {
+		f()
 	}
 	os.RemoveAll(g.dir)
 }

@@ -105,14 +105,21 @@ func TestAStartThatIsKilledLeavesNoPod(t *testing.T) {
 	}
 }
 
-func TestTwoLaptopsShareOneNamespace(t *testing.T) {
-	t.Parallel()
-	g := newPods(t)
-	other := newGC(t)
+// otherLaptop makes a gc with a hub of its own and the same namespace.
+func (g *gc) otherLaptop() *gc {
+	g.t.Helper()
+	other := newGC(g.t)
 	other.front, other.pods = g.front, g.pods
 	other.env = append(other.env, slices.DeleteFunc(slices.Clone(g.env), func(pair string) bool {
 		return !strings.HasPrefix(pair, "GC_K8S_") && !strings.HasPrefix(pair, "KUBECONFIG=")
 	})...)
+	return other
+}
+
+func TestTwoLaptopsShareOneNamespace(t *testing.T) {
+	t.Parallel()
+	g := newPods(t)
+	other := g.otherLaptop()
 	// At the very beginning, so that both find no keys.
 	started := make(chan result, 2)
 	for _, who := range []*gc{g, other} {

@@ -33,7 +33,11 @@ func everywhere(t *testing.T, test func(t *testing.T, g *gc)) {
 // newPods makes a gc whose sessions run in a namespace of their own. It may do there what deploy/ allows the operator, and nothing else.
 func newPods(t *testing.T) *gc {
 	t.Helper()
-	c := cluster.Need(t)
+	return podsOf(t, cluster.Need(t))
+}
+
+func podsOf(t *testing.T, c *cluster.Cluster) *gc {
+	t.Helper()
 	p := &pods{cluster: c, namespace: c.Namespace(t)}
 	g := newGC(t)
 	g.front, g.pods = "gc-session-k8s", p
