@@ -90,8 +90,16 @@ func (e *endpoint) warnings(ctx context.Context) []string {
 	return said[max(0, len(said)-lastEvents):]
 }
 
-// unhelpful recognises warnings that follow from others: a probe fails because nothing runs.
-func unhelpful(ev corev1.Event) bool { return ev.Reason == "Unhealthy" || ev.Reason == "BackOff" }
+// unhelpful recognises warnings that follow from others, as a probe fails because nothing runs, and those that say again what the pod's status does.
+func unhelpful(ev corev1.Event) bool {
+	switch ev.Reason {
+	case "Unhealthy", "BackOff", "FailedScheduling":
+		return true
+	case "Failed":
+		return ev.Message == "Error: ErrImagePull" || ev.Message == "Error: ImagePullBackOff"
+	}
+	return false
+}
 
 // seen is when an event happened last.
 func seen(ev corev1.Event) time.Time {
