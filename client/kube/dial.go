@@ -38,17 +38,13 @@ func (e *endpoint) Dial(ctx context.Context) (net.Conn, error) {
 				return nil, err
 			}
 		}
-		knock := time.NewTimer(pause)
-		select {
-		case <-changed:
-			// Perhaps it has a node now, or runs.
-		case <-knock.C:
-			pause = min(pause*3/2, lastKnock)
-		case <-ctx.Done():
-			knock.Stop()
+		switch timeUp := e.await(ctx, pod, changed, pause); {
+		case ctx.Err() != nil:
 			return nil, fmt.Errorf("%w (%w)", err, context.Cause(ctx))
+		case timeUp:
+			pause = min(pause*3/2, lastKnock)
 		}
-		knock.Stop()
+		// Otherwise it has a node now, perhaps, or runs.
 	}
 }
 

@@ -16,6 +16,8 @@ const (
 	roomTime = 5 * time.Second
 	// retryTime is how long a fault may last that Kubernetes tries to get over by itself, and often does.
 	retryTime = 8 * time.Second
+	// lookTime is how long a pod may go on unchanged before it is looked at again all the same.
+	lookTime = 30 * time.Second
 )
 
 // Doomed waits until the pod turns out never to come up, or to have gone, and tells how far it is.
@@ -24,7 +26,8 @@ func (e *endpoint) Doomed(ctx context.Context, tell func(step string)) error {
 	var last string
 	began, told := time.Now(), ""
 	for {
-		pod, changed := e.watched()
+		was, changed := e.watched()
+		pod := was
 		if pod == nil {
 			now, err := e.current(ctx)
 			if err == nil && now == nil {
@@ -32,8 +35,9 @@ func (e *endpoint) Doomed(ctx context.Context, tell func(step string)) error {
 			}
 			pod = now
 		}
-		var again <-chan time.Time
+		again := time.Second // where the API server did not answer
 		if pod != nil {
+			again = lookTime
 			t := diagnose(pod)
 			// One that seems to be over is not forgotten: between two attempts at an image a container looks as if nothing were wrong.
 			if kind := t.kind(); kind != "" && kind != last {
@@ -45,31 +49,18 @@ func (e *endpoint) Doomed(ctx context.Context, tell func(step string)) error {
 				tell(step)
 			}
 			if moves {
-				timer := time.NewTimer(stepTime)
-				defer timer.Stop()
-				again = timer.C
+				again = stepTime
 			}
 			switch left := t.patience - time.Since(troubled); {
 			case t.what == "":
-			case left <= 0:
-				if t.room && e.nodesToCome(ctx) {
-					break // the cluster makes room
-				}
-				return e.verdict(ctx, t)
+			case left > 0:
+				again = min(again, left)
+			case t.room && e.nodesToCome(ctx): // the cluster makes room
 			default:
-				timer := time.NewTimer(left)
-				defer timer.Stop()
-				again = timer.C
+				return e.verdict(ctx, t)
 			}
-		} else {
-			timer := time.NewTimer(time.Second) // the API server did not answer
-			defer timer.Stop()
-			again = timer.C
 		}
-		select {
-		case <-changed:
-		case <-again:
-		case <-ctx.Done():
+		if e.await(ctx, was, changed, again); ctx.Err() != nil {
 			return nil
 		}
 	}

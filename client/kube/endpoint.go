@@ -73,11 +73,36 @@ func (e *endpoint) watched() (*corev1.Pod, <-chan struct{}) {
 	return pod, changed
 }
 
+// await waits until the watch tells something new of the pod, given what watched gave; until the time is up, which it reports; or until ctx ends. What it tells of
+// other pods, which may come and go in numbers, is none of the pod's business.
+func (e *endpoint) await(ctx context.Context, was *corev1.Pod, changed <-chan struct{}, atMost time.Duration) (timeUp bool) {
+	timer := time.NewTimer(atMost)
+	defer timer.Stop()
+	for {
+		select {
+		case <-changed:
+		case <-timer.C:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+		var pod *corev1.Pod
+		if pod, changed = e.watched(); pod != was {
+			return false
+		}
+	}
+}
+
 // current gives the pod, and asks the API server when the watch tells of none: nil when it is gone.
 func (e *endpoint) current(ctx context.Context) (*corev1.Pod, error) {
 	if pod := e.known(); pod != nil {
 		return pod, nil
 	}
+	return e.read(ctx)
+}
+
+// read asks the API server for the pod: nil when it is gone.
+func (e *endpoint) read(ctx context.Context) (*corev1.Pod, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	pod, err := e.backend.client.CoreV1().Pods(e.backend.target.Namespace).Get(ctx, e.name, metav1.GetOptions{})

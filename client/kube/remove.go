@@ -38,9 +38,7 @@ func (e *endpoint) Remove(ctx context.Context, dead bool) error {
 		if pod == nil {
 			return nil
 		}
-		select {
-		case <-changed:
-		case <-wait.Done():
+		if e.await(wait, pod, changed, forcedTime); wait.Err() != nil {
 			return e.delete(ctx, 0)
 		}
 	}
