@@ -136,8 +136,8 @@ func (e *endpoint) Inspect(ctx context.Context) (hub.Condition, error) {
 		return hub.Foreign, nil
 	case pod.Annotations[annotationLaunched] != "" || e.isMaker():
 		return hub.Reachable, nil
-	case e.abandoned(pod):
-		return hub.HalfMade, nil
+	case e.silent(pod):
+		return e.abandoned(ctx)
 	default:
 		return hub.Making, nil
 	}

@@ -113,7 +113,7 @@ func (b *Backend) ExamineKeys(ctx context.Context) (Keys, error) {
 		missing, err := b.Missing(ctx, makeKeys)
 		return Keys{May: len(missing) == 0}, err
 	case err != nil:
-		return Keys{}, b.explain(fmt.Sprintf("read the keys of agents (secret %q)", keysSecret), err)
+		return Keys{}, b.explain(readKeys, err)
 	}
 	key, err := parseSecret(secret)
 	if err != nil {

@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +16,8 @@ import (
 const (
 	// keyAge is how long a key is used without looking whether it was replaced.
 	keyAge = time.Minute
+	// keyRetry is how long it is used further when it could not be looked.
+	keyRetry = 10 * time.Second
 	// keyTime bounds the reading of a key.
 	keyTime = 5 * time.Second
 )
@@ -24,40 +25,50 @@ const (
 // keys is the namespace's signing key: who may read the Secret may drive its agents.
 type keys struct {
 	backend *Backend
+	turn    chan struct{} // holds one token while somebody uses what follows
 
-	mu   sync.Mutex
-	key  token.Key
-	read time.Time // zero: never
+	key   token.Key
+	until time.Time // when it is to be read again; zero: there is none yet
 }
+
+func newKeys(b *Backend) *keys { return &keys{backend: b, turn: make(chan struct{}, 1)} }
 
 // Token mints a token for the session with that audience.
 func (b *Backend) Token(audience string) (string, error) {
-	ctx, cancel := context.WithTimeout(b.ctx, keyTime)
-	defer cancel()
-	key, err := b.keys.current(ctx)
+	key, err := b.keys.current(b.ctx)
 	if err != nil {
 		return "", err
 	}
 	return key.Mint(audience, wire.RoleOperator)
 }
 
-// current gives the key, as it was within the last minute.
+// current gives the key, as it was within the last minute. However many ask at once, none waits longer than keyTime, and the API server is asked once.
 func (k *keys) current(ctx context.Context) (token.Key, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.read.IsZero() && time.Since(k.read) < keyAge {
+	ctx, cancel := context.WithTimeout(ctx, keyTime)
+	defer cancel()
+	select {
+	case k.turn <- struct{}{}:
+		defer func() { <-k.turn }()
+	case <-ctx.Done():
+		return token.Key{}, k.backend.explain(readKeys, ctx.Err())
+	}
+	if time.Now().Before(k.until) {
 		return k.key, nil
 	}
 	key, err := k.establish(ctx)
-	if err != nil && !k.read.IsZero() {
+	if err != nil && !k.until.IsZero() {
+		k.until = time.Now().Add(keyRetry)
 		return k.key, nil // it most likely still is the one
 	}
 	if err != nil {
 		return token.Key{}, err
 	}
-	k.key, k.read = key, time.Now()
+	k.key, k.until = key, time.Now().Add(keyAge)
 	return key, nil
 }
+
+// readKeys is what is done when the Secret is read, for errors.
+var readKeys = fmt.Sprintf("read the keys of agents (secret %q)", keysSecret)
 
 // establish reads the Secret, and makes it where there is none. Of several who make it at once, the first one's counts.
 func (k *keys) establish(ctx context.Context) (token.Key, error) {
@@ -69,7 +80,7 @@ func (k *keys) establish(ctx context.Context) (token.Key, error) {
 			return parseSecret(secret)
 		}
 		if !apierrors.IsNotFound(err) {
-			return token.Key{}, b.explain(fmt.Sprintf("read the keys of agents (secret %q)", keysSecret), err)
+			return token.Key{}, b.explain(readKeys, err)
 		}
 		secret, err = newSecret()
 		if err != nil {

@@ -2,8 +2,10 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -65,7 +67,7 @@ func New(c Config) (*Backend, error) {
 		target: c.Target, config: config, client: client, place: newPlace(c.Target, config), pods: newPods(), log: c.Logger,
 		endpoints: map[types.UID]*endpoint{},
 	}
-	b.keys = &keys{backend: b}
+	b.keys = newKeys(b)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.owned.Go(func() { b.pods.watch(b.ctx, client.CoreV1().Pods(c.Target.Namespace), c.Logger) })
 	return b, nil
@@ -203,8 +205,9 @@ func (b *Backend) inTheWay(ctx context.Context, name string) error {
 
 // undoLost removes a pod that was made although the answer got lost, as when the caller went away.
 func (b *Backend) undoLost(ctx context.Context, spec hub.Spec, err error) {
-	if apierrors.ReasonForError(err) != metav1.StatusReasonUnknown {
-		return // the server has answered: there is none
+	var answer apierrors.APIStatus
+	if errors.As(err, &answer) && answer.Status().Code < http.StatusInternalServerError {
+		return // the server has refused: there is none
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gascity/agentd/client/hub"
 )
 
 const (
@@ -23,8 +25,8 @@ type starter struct {
 	at   time.Time // when it was first seen so, by this process: clocks of others aren't compared
 }
 
-// abandoned says whether the start of an unlaunched pod was cut off.
-func (e *endpoint) abandoned(pod *corev1.Pod) bool {
+// silent says whether nothing has been seen of the start of an unlaunched pod for too long.
+func (e *endpoint) silent(pod *corev1.Pod) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	said := pod.Annotations[annotationStarter]
@@ -32,6 +34,27 @@ func (e *endpoint) abandoned(pod *corev1.Pod) bool {
 		e.starter = starter{said, time.Now()}
 	}
 	return time.Since(e.starter.at) >= silence
+}
+
+// abandoned asks the API server whether a silent start was cut off: it may be the watch that has heard nothing. While the API server doesn't answer, whoever
+// starts the pod can't say anything either, and gets time to do so afterwards.
+func (e *endpoint) abandoned(ctx context.Context) (hub.Condition, error) {
+	pod, err := e.read(ctx)
+	switch {
+	case err != nil:
+		e.mu.Lock()
+		e.starter.at = time.Now()
+		e.mu.Unlock()
+		return 0, err
+	case pod == nil:
+		return hub.Gone, nil
+	case pod.Annotations[annotationLaunched] != "":
+		return hub.Reachable, nil
+	case e.silent(pod):
+		return hub.HalfMade, nil
+	default:
+		return hub.Making, nil
+	}
 }
 
 // isMaker says whether this process makes the session just now.

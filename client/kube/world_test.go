@@ -65,7 +65,7 @@ func newBackend(t *testing.T, server http.RoundTripper) *Backend {
 		target: target.Target{Backend: target.Kube, Namespace: "gc"}, config: config, client: client, pods: newPods(), log: slog.New(slog.DiscardHandler),
 		endpoints: map[types.UID]*endpoint{},
 	}
-	b.keys = &keys{backend: b}
+	b.keys = newKeys(b)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	t.Cleanup(b.Close)
 	return b
