@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -20,12 +21,18 @@ const (
 	lastBackoff  = 5 * time.Second
 	// foreignLook is how often it is looked whether a session without agentd still is there.
 	foreignLook = time.Second
+	// makingLook is how often it is looked whether another process still makes a session.
+	makingLook = 2 * time.Second
 	// removeTime bounds the forced removal of a session.
 	removeTime = 6 * time.Second
 )
 
-// errEnded ends a link whose session has ended.
-var errEnded = errors.New("the session has ended")
+var (
+	// errEnded ends a link whose session has ended.
+	errEnded = errors.New("the session has ended")
+	// errNotMade ends a link to a session whose start was cut off.
+	errNotMade = errors.New("the session's start was cut off")
+)
 
 // run keeps the link until the session is over or ctx ends.
 func (s *session) run(ctx context.Context) {
@@ -44,7 +51,7 @@ func (s *session) run(ctx context.Context) {
 		}
 		answered := false
 		if err == nil {
-			err = s.follow(ctx, func() { answered = true })
+			err = s.attend(ctx, condition, func() { answered = true })
 		}
 		if errors.Is(err, errEnded) {
 			s.awaitMirrored(ctx)
@@ -134,6 +141,34 @@ func (s *session) pause(ctx context.Context, backoff time.Duration) {
 	}
 }
 
+// attend is follow for a session in any condition. While another process makes it, it is looked whether that goes on: agentd, which waits for its launch, says
+// nothing of a start that was cut off, and stays as long as somebody is linked to it.
+func (s *session) attend(ctx context.Context, c Condition, answered func()) error {
+	if c != Making {
+		return s.follow(ctx, answered)
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		if s.awaitCutOff(ctx) {
+			end(errNotMade)
+		}
+	})
+	defer looking.Wait()
+	defer end(nil)
+	return s.follow(ctx, answered)
+}
+
+// awaitCutOff waits until the session is made, or is not to be; true says the latter.
+func (s *session) awaitCutOff(ctx context.Context) bool {
+	for sleep(ctx, makingLook) == nil {
+		if c, err := s.ep.Inspect(ctx); err == nil && c != Making {
+			return c == HalfMade
+		}
+	}
+	return false
+}
+
 // follow makes the link and takes what agentd pushes until it ends, which is the error. answered is called when the first push has come.
 func (s *session) follow(ctx context.Context, answered func()) error {
 	conn, version, err := s.dial(ctx)
@@ -151,7 +186,7 @@ func (s *session) follow(ctx context.Context, answered func()) error {
 	for {
 		push, err := watch.NextPush()
 		if err != nil {
-			return s.linkEnd(watch, conn, err)
+			return s.linkEnd(ctx, watch, conn, err)
 		}
 		var event wire.Event
 		if err := json.Unmarshal(push, &event); err != nil {
@@ -187,7 +222,7 @@ func (s *session) observe(event wire.Event) {
 }
 
 // linkEnd says how a link ended: errEnded when the session did, and not just the link.
-func (s *session) linkEnd(watch *mux.Call, conn *mux.Conn, err error) error {
+func (s *session) linkEnd(ctx context.Context, watch *mux.Call, conn *mux.Conn, err error) error {
 	s.mu.Lock()
 	exited := s.seen && s.status.State == wire.StateExited
 	s.mu.Unlock()
@@ -197,7 +232,7 @@ func (s *session) linkEnd(watch *mux.Call, conn *mux.Conn, err error) error {
 	defer wait.Stop()
 	select {
 	case <-conn.Done():
-	case <-s.ctx.Done():
+	case <-ctx.Done():
 	case <-wait.C:
 	}
 	resultErr := watch.Result(nil)

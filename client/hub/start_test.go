@@ -139,6 +139,23 @@ func TestASessionThatAnotherHubMakesIsWaitedFor(t *testing.T) {
 	}
 }
 
+// Its agentd waits for the launch and is linked to, which it would be for ever.
+func TestASessionWhoseStartIsCutOffElsewhereIsRemoved(t *testing.T) {
+	t.Parallel()
+	s := newFake(t, "s")
+	s.condition = Making
+	w := newWorld(t, Options{}, s)
+	if got := w.state("s"); got.State != wire.StateWaiting {
+		t.Fatalf("state %+v", got)
+	}
+	known := w.linkedInAnyState("s")
+	s.quietly(func() { s.condition = HalfMade })
+	w.await(known, func() bool { return known.gone })
+	if s.removed != 1 {
+		t.Errorf("removed %d times", s.removed)
+	}
+}
+
 // linkedInAnyState waits for the link of a session that a start asks for.
 func (w *world) linkedInAnyState(name string) *session {
 	w.t.Helper()
