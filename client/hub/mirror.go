@@ -54,6 +54,9 @@ func (s *session) keepMirrored(ctx context.Context, m Mirror) {
 		writing, cancel := context.WithTimeout(ctx, mirrorTime)
 		err := m.Mirror(writing, meta)
 		cancel()
+		if err != nil && ctx.Err() != nil {
+			return // the link has ended; whoever makes another mirrors anew
+		}
 		if err != nil {
 			s.hub.log.Warn("metadata is not mirrored", "session", s.name, "error", err)
 			if sleep(ctx, mirrorRetry) != nil {
