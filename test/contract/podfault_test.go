@@ -1,0 +1,119 @@
+package contract_test
+
+import (
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gascity/agentd/test/cluster"
+)
+
+// panes are the processes of sessions' agents.
+func (g *gc) panes(names ...string) map[string]int {
+	g.t.Helper()
+	pids := map[string]int{}
+	for _, name := range names {
+		pids[name] = g.panePID(name)
+	}
+	return pids
+}
+
+// samePanes checks that no agent was started anew.
+func (g *gc) samePanes(before map[string]int) {
+	g.t.Helper()
+	for name, pid := range before {
+		if now := g.panePID(name); now != pid {
+			g.t.Errorf("the agent of %q is process %d, it was %d", name, now, pid)
+		}
+	}
+}
+
+func TestAgentsOutliveTheAPIServer(t *testing.T) {
+	c := cluster.Alone(t)
+	g := podsOf(t, c)
+	other := g.otherLaptop()
+	server, err := url.Parse(c.Config.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := []string{"a", "b"}
+	for _, name := range ours {
+		g.start(name, kept)
+	}
+	other.start("theirs", kept)
+	// This one ends while nobody can tell of it.
+	g.start("doomed", config{"command": "exec bash -c 'while : 2>/dev/null >/dev/tcp/" + server.Hostname() + "/" + server.Port() + "; do sleep 0.1; done'"})
+	g.okIn("words on the screen", "nudge", "a")
+	g.untilScreen("a", "words on the screen")
+	other.is("a\nb\ndoomed\ntheirs", "list-running", "")
+	before := g.panes("a", "b", "theirs")
+	p := g.attach("a")
+	g.until("the terminal shows the screen", func() bool { return strings.Contains(p.screen(), "words on the screen") })
+
+	start := c.Stop(t, cluster.APIServer)
+	shown := len(p.screen())
+	outage := time.After(8 * time.Second)
+	var asking sync.WaitGroup
+	for _, who := range []*gc{g, other} {
+		asking.Go(func() { who.wellWithin(patience, "a", "b", "theirs") })
+		asking.Go(func() {
+			for _, op := range []sessionOp{{args: []string{"is-running", "doomed"}}, {args: []string{"process-alive", "doomed"}, stdin: "bash"}} {
+				if r := who.run(op.stdin, op.args...); r.status != 0 || r.stdout != "false\n" && r.stdout != "false" {
+					t.Errorf("%q: status %d after %s, %q, %q", op.args, r.status, r.took, r.stdout, r.stderr)
+				}
+			}
+		})
+	}
+	<-outage
+	start()
+	back := time.Now()
+	asking.Wait()
+	if took := time.Since(back); took > 6*time.Second {
+		t.Errorf("all was well only %s after the API server was back", took)
+	}
+	g.until("the terminal shows the screen again", func() bool { return strings.Contains(p.screen()[shown:], "words on the screen") })
+	p.types("typed after it\r")
+	g.untilScreen("a", "typed after it")
+	p.types("\x02d")
+	if status := p.leaves(); status != 0 {
+		t.Errorf("attach: status %d: %q", status, p.screen())
+	}
+	for _, who := range []*gc{g, other} {
+		who.is("a\nb\ntheirs", "list-running", "")
+		who.wellWithin(6*time.Second, "a", "b", "theirs")
+	}
+	g.samePanes(before)
+	other.ok("stop", "a")
+	g.is("false", "is-running", "a")
+}
+
+func TestAgentsOutliveTheirKubelet(t *testing.T) {
+	c := cluster.Alone(t)
+	g := podsOf(t, c)
+	g.start("stays", kept)
+	g.start("goes", kept)
+	g.wellWithin(patience, "stays")
+	before := g.panes("stays")
+	start := c.Stop(t, cluster.Kubelet)
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		op := sessionOp{args: []string{"peek", "stays", "10"}}
+		g.failsClearly(op, g.run("", op.args...), `session "stays" does not answer: `)
+	})
+	asking.Go(func() {
+		if r := g.run("", "stop", "goes"); r.status != 0 || r.took > 28*time.Second {
+			t.Errorf("stop: status %d after %s: %s", r.status, r.took, r.stderr)
+		}
+		g.is("false", "is-running", "goes")
+		if left := g.kubectl("get", "pods", "-o", "name"); strings.Contains(left, "goes") {
+			t.Errorf("after the stop there is %s", left)
+		}
+	})
+	asking.Wait()
+	start()
+	g.wellWithin(6*time.Second, "stays")
+	g.samePanes(before)
+	g.is("stays", "list-running", "")
+}
