@@ -37,6 +37,9 @@ func (b *Backend) explain(doing string, err error) error {
 		return wire.Errorf(wire.CodeFailed, "%s: there is no namespace %q: create it, as deploy/ does, or name another with GC_K8S_NAMESPACE or -n", doing, b.target.Namespace)
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
 		return wire.Errorf(wire.CodeBadRequest, "%s: %s", doing, oneLine(err.Error()))
+	case strings.Contains(err.Error(), noKubelet):
+		_, why, _ := strings.Cut(oneLine(err.Error()), noKubelet)
+		return wire.Errorf(wire.CodeUnavailable, "%s: the pod's node does not answer: %s", doing, why)
 	case passing(err):
 		return wire.Errorf(wire.CodeUnavailable, "%s: %s", doing, oneLine(err.Error()))
 	case strings.Contains(err.Error(), noCredentials):
@@ -50,6 +53,9 @@ func (b *Backend) explain(doing string, err error) error {
 	}
 	return wire.Errorf(wire.CodeFailed, "%s: %s", doing, oneLine(err.Error()))
 }
+
+// noKubelet is what the API server says where it can't reach the kubelet of a pod's node.
+const noKubelet = "error dialing backend: "
 
 // noCredentials is what the client says where a plugin that was to bring credentials brought none.
 const noCredentials = "getting credentials: "

@@ -44,6 +44,10 @@ func TestWhatTheAPIServerRefusesIsExplained(t *testing.T) {
 			401, metav1.StatusReasonUnauthorized, "Unauthorized", wire.CodeUnavailable,
 			"look: the API server doesn't know who you are (Unauthorized): log in to the cluster again",
 		},
+		"a node that is gone": {
+			500, metav1.StatusReasonInternalError, "error dialing backend: dial tcp 10.0.0.1:10250: connect: connection refused", wire.CodeUnavailable,
+			"look: the pod's node does not answer: dial tcp 10.0.0.1:10250: connect: connection refused",
+		},
 		"a verb that the role lacks": {
 			403, metav1.StatusReasonForbidden, `pods "p" is forbidden: User "me" cannot get resource "pods" in API group "" in the namespace "gc"`, wire.CodeFailed,
 			`look: pods "p" is forbidden: User "me" cannot get resource "pods" in API group "" in the namespace "gc" (the role agentd-operator of deploy/ allows it)`,
