@@ -96,11 +96,13 @@ func TestAgentsOutliveTheirKubelet(t *testing.T) {
 	g.start("goes", kept)
 	g.wellWithin(patience, "stays")
 	before := g.panes("stays")
+	p := g.attach("goes")
+	g.until("the terminal shows the session", func() bool { return strings.Contains(p.screen(), "\x1b[?1049h") })
 	start := c.Stop(t, cluster.Kubelet)
 	var asking sync.WaitGroup
 	asking.Go(func() {
 		op := sessionOp{args: []string{"peek", "stays", "10"}}
-		g.failsClearly(op, g.run("", op.args...), `session "stays" does not answer: `)
+		g.failsClearly(op, g.run("", op.args...), "the pod's node does not answer: ")
 	})
 	asking.Go(func() {
 		if r := g.run("", "stop", "goes"); r.status != 0 || r.took > 28*time.Second {
@@ -109,6 +111,9 @@ func TestAgentsOutliveTheirKubelet(t *testing.T) {
 		g.is("false", "is-running", "goes")
 		if left := g.kubectl("get", "pods", "-o", "name"); strings.Contains(left, "goes") {
 			t.Errorf("after the stop there is %s", left)
+		}
+		if status := p.leaves(); status != 0 || !strings.HasSuffix(p.screen(), "session \"goes\" has ended\r\n") {
+			t.Errorf("attach: status %d: %q", status, p.screen())
 		}
 	})
 	asking.Wait()
