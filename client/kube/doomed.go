@@ -24,7 +24,7 @@ const (
 func (e *endpoint) Doomed(ctx context.Context, tell func(step string)) error {
 	var troubled time.Time // since when there is the trouble of last time
 	var last string
-	began, told := time.Now(), ""
+	steps, told := steps{began: time.Now()}, ""
 	for {
 		was, changed := e.watched()
 		pod := was
@@ -43,13 +43,13 @@ func (e *endpoint) Doomed(ctx context.Context, tell func(step string)) error {
 			if kind := t.kind(); kind != "" && kind != last {
 				last, troubled = kind, time.Now()
 			}
-			step, moves := e.step(ctx, pod, time.Since(began))
+			step, next := steps.step(ctx, e, pod)
 			if step != told {
 				told = step
 				tell(step)
 			}
-			if moves {
-				again = stepTime
+			if !next.IsZero() {
+				again = max(time.Until(next), 0)
 			}
 			switch left := t.patience - time.Since(troubled); {
 			case t.what == "":

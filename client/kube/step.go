@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -8,23 +9,34 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// stepTime is how long a container may be in the making before it is asked what takes so long, and how often it is asked again.
+// stepTime is how long a container may be in the making before it is asked what takes so long, and how soon it is asked again at the earliest.
 const stepTime = 2 * time.Second
 
-// step says what a pod that comes up waits for. moves is true while that may change without a change of the pod.
-func (e *endpoint) step(ctx context.Context, pod *corev1.Pod, since time.Duration) (step string, moves bool) {
+// steps tell what a pod that comes up waits for.
+type steps struct {
+	began   time.Time
+	next    time.Time // when it is to be asked again
+	pulling string    // the last answer
+}
+
+// step says what the pod waits for. next is when that may have changed without a change of the pod, zero for never.
+func (s *steps) step(ctx context.Context, e *endpoint, pod *corev1.Pod) (step string, next time.Time) {
 	switch {
 	case pod.Spec.NodeName == "":
-		return "waiting for a node", false
+		return "waiting for a node", time.Time{}
 	case !comingUp(pod, agentStatus(pod)):
-		return "waiting for agentd", false
-	case since < stepTime:
-		return "waiting for the container", true
+		return "waiting for agentd", time.Time{}
 	}
-	if pulling := e.pulling(ctx); pulling != "" {
-		return pulling, true
+	now := time.Now()
+	if s.next.IsZero() {
+		s.next = s.began.Add(stepTime)
 	}
-	return "waiting for the container", true
+	if !now.Before(s.next) {
+		s.pulling = e.pulling(ctx)
+		// Ever more seldom: it costs the API server a look at all of the namespace's events.
+		s.next = now.Add(max(stepTime, now.Sub(s.began)/4))
+	}
+	return cmp.Or(s.pulling, "waiting for the container"), s.next
 }
 
 // pulling gives the words of the kubelet's event that it pulls an image, unless it has done so. Nothing in the pod tells of it.

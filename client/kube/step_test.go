@@ -1,7 +1,9 @@
 package kube
 
 import (
+	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -29,4 +31,30 @@ func TestAnImageIsSaidToBePulledWhileItIs(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
+}
+
+// A start says every few seconds that it goes on, which changes its pod.
+func TestWhatAPodWaitsForIsAskedEverMoreSeldom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		b := newBackend(t, api(func(*http.Request, []byte) (int, any) {
+			asked++
+			return http.StatusOK, corev1.EventList{Items: []corev1.Event{{Reason: "Pulling", Message: `Pulling image "a:1"`}}}
+		}))
+		pod := &corev1.Pod{Spec: corev1.PodSpec{NodeName: "n"}}
+		s := steps{began: time.Now()}
+		if step, next := s.step(t.Context(), b.endpoint(pod), pod); step != "waiting for the container" || time.Until(next) != stepTime {
+			t.Errorf("at first: %q, again in %v", step, time.Until(next))
+		}
+		for range 100 {
+			time.Sleep(time.Second)
+			if step, _ := s.step(t.Context(), b.endpoint(pod), pod); time.Since(s.began) >= stepTime && step != `pulling image "a:1"` {
+				t.Fatalf("after %v: %q", time.Since(s.began), step)
+			}
+		}
+		if asked < 10 || asked > 20 {
+			t.Errorf("asked %d times in 100 s", asked)
+		}
+	})
 }
