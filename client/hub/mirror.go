@@ -12,8 +12,9 @@ import (
 const (
 	// mirrorTime bounds one write of a mirror, and the wait for it: who changes metadata is not to wait longer for a mirror than for the change.
 	mirrorTime = 3 * time.Second
-	// mirrorRetry is how long after a failed write of a mirror the next one is tried.
-	mirrorRetry = time.Second
+	// firstMirrorRetry and lastMirrorRetry bound how long after a failed write of a mirror the next one is tried. There are as many mirrors as sessions.
+	firstMirrorRetry = time.Second
+	lastMirrorRetry  = 10 * time.Second
 )
 
 // mirror gives the endpoint's mirror, nil when agentd's own files outlive it.
@@ -39,6 +40,7 @@ func (s *session) mirroring(ctx context.Context) (stop func()) {
 
 // keepMirrored writes the mirror after each change. It alone does, so that an older state never replaces a newer one.
 func (s *session) keepMirrored(ctx context.Context, m Mirror) {
+	retry := firstMirrorRetry
 	for {
 		s.mu.Lock()
 		meta, stale, changed := s.meta, s.stale, s.waiter()
@@ -59,11 +61,13 @@ func (s *session) keepMirrored(ctx context.Context, m Mirror) {
 		}
 		if err != nil {
 			s.hub.log.Warn("metadata is not mirrored", "session", s.name, "error", err)
-			if sleep(ctx, mirrorRetry) != nil {
+			if sleep(ctx, retry) != nil {
 				return
 			}
+			retry = min(2*retry, lastMirrorRetry)
 			continue
 		}
+		retry = firstMirrorRetry
 		s.update(func() { s.stale = !maps.Equal(s.meta, meta) })
 	}
 }
