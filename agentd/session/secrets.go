@@ -36,7 +36,7 @@ func (a *agent) followCredentials(ctx context.Context) {
 	}
 	known := map[string]string{}
 	a.session.cfg.Credentials.Follow(ctx, func(name string) string {
-		if _, ok := known[name]; !ok {
+		if known[name] == "" { // that may have been a fault of the moment
 			known[name] = a.global(ctx, name)
 		}
 		return known[name]
