@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -103,8 +104,11 @@ func debianLayer(ctx context.Context, o order, suite string) (v1.Layer, error) {
 			return err
 		}
 		copied := addRoot(w, root)
+		if copied != nil {
+			root.Close() // or it would wait for ever for somebody to read on
+		}
 		if err := cmd.Wait(); err != nil {
-			return fmt.Errorf("mmdebstrap: %w", err)
+			return errors.Join(copied, fmt.Errorf("mmdebstrap: %w", err))
 		}
 		return copied
 	})
