@@ -278,6 +278,10 @@ func (f *starting) explain(ctx context.Context, s *session, err error) error {
 	if wire.CodeOf(err) != wire.CodeNoSession && !errors.As(err, &lost) {
 		return err
 	}
+	// agentd ends a launch whose caller is gone, so this one is lost. Another may succeed.
+	if condition, looked := s.ep.Inspect(ctx); lost != nil && looked == nil && condition == Reachable {
+		return wire.Errorf(wire.CodeUnavailable, "start session %q: the connection to its agentd was lost: %v", f.name, err)
+	}
 	if why := s.ep.Why(ctx); why != "" {
 		return wire.Errorf(wire.CodeFailed, "start session %q: agentd: %s", f.name, why)
 	}
