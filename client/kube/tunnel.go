@@ -50,7 +50,7 @@ func (b *Backend) forward(ctx context.Context, pod string) (net.Conn, error) {
 
 // open asks for the pair of streams that one connection to a port has.
 func (t *tunnel) open() error {
-	session, err := spdystream.NewConnection(t.carrier, false)
+	session, err := spdystream.NewConnection(&wholeFrames{Conn: t.carrier}, false)
 	if err != nil {
 		return err
 	}

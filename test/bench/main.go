@@ -38,17 +38,18 @@ var groups = []group{
 	{"pods", "operations of gc-session-k8s, as whole processes, beside kubectl's for the same", onPods(measurePods)},
 	{"far", "the same with 50 ms of round trip before the API server", onPods(measureFar)},
 	{"podstart", "start and stop of a pod's session", onPods(measurePodStart)},
+	{"podcopy", "a workspace on its way into a pod", onPods(measurePodCopy)},
 	{"podattach", "attach to a pod's session", onPods(measurePodAttach)},
 	{"podmany", "a round of gc's over 100 sessions in pods", onPods(measurePodMany)},
 }
 
 // scale says how much is measured. What needs pods has its own numbers, since kubectl takes its time.
-type scale struct{ calls, starts, keys, sessions, podCalls, podStarts, podKeys, podSessions int }
+type scale struct{ calls, starts, keys, sessions, podCalls, podStarts, podKeys, podSessions, podCopies int }
 
-var full = scale{calls: 200, starts: 20, keys: 3000, sessions: 200, podCalls: 50, podStarts: 10, podKeys: 1000, podSessions: 100}
+var full = scale{calls: 200, starts: 20, keys: 3000, sessions: 200, podCalls: 50, podStarts: 10, podKeys: 1000, podSessions: 100, podCopies: 3}
 
 // quick is enough to see where one stands.
-var quick = scale{calls: 40, starts: 5, keys: 600, sessions: 20, podCalls: 10, podStarts: 3, podKeys: 200, podSessions: 10}
+var quick = scale{calls: 40, starts: 5, keys: 600, sessions: 20, podCalls: 10, podStarts: 3, podKeys: 200, podSessions: 10, podCopies: 1}
 
 func main() {
 	if len(os.Args) == 4 && os.Args[1] == floodArgument {
