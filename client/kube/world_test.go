@@ -56,7 +56,7 @@ func refusal(code int, reason metav1.StatusReason, message string) (int, any) {
 // newBackend makes a backend in front of an API server, without the watch of pods: a test says itself what that tells of.
 func newBackend(t *testing.T, server http.RoundTripper) *Backend {
 	t.Helper()
-	config := &rest.Config{Host: "https://api.test", Transport: server, QPS: -1}
+	config := &rest.Config{Host: "https://api.test", Transport: server, QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)
