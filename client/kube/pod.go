@@ -80,8 +80,9 @@ func newPod(namespace string, spec hub.Spec, s settings) *corev1.Pod {
 		Ports:        []corev1.ContainerPort{{Name: "health", ContainerPort: healthPort}},
 		VolumeMounts: mounts(s),
 		// agentd answers within milliseconds of its start; on a busy node that may be a while after the container's.
-		StartupProbe:   probe("/healthz", 1, 60),
-		LivenessProbe:  probe("/healthz", 10, 3),
+		StartupProbe: probe("/healthz", 1, 60),
+		// A container that is ended for it is not started again, and its agent is lost: a minute is for the node, or the agent, that keeps all processors busy.
+		LivenessProbe:  probe("/healthz", 10, 6),
 		ReadinessProbe: probe("/readyz", 2, 1),
 	}}
 	return pod
@@ -107,7 +108,7 @@ func installResources(s settings) corev1.ResourceRequirements { return *s.resour
 func probe(path string, seconds, failures int32) *corev1.Probe {
 	return &corev1.Probe{
 		ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString("health")}},
-		PeriodSeconds: seconds, TimeoutSeconds: min(seconds, 2), FailureThreshold: failures, SuccessThreshold: 1,
+		PeriodSeconds: seconds, TimeoutSeconds: min(seconds, 5), FailureThreshold: failures, SuccessThreshold: 1,
 	}
 }
 
