@@ -170,13 +170,12 @@ func noAgentd(status *corev1.ContainerStatus) trouble {
 }
 
 func terminationTrouble(status *corev1.ContainerStatus, t *corev1.ContainerStateTerminated) trouble {
-	neverRan := t.Reason == "StartError" || t.Reason == "ContainerCannotRun"
 	switch {
 	case t.Reason == "OOMKilled":
 		return trouble{what: "it ran out of memory (OOMKilled): raise GC_K8S_MEM_LIMIT", code: wire.CodeFailed}
-	case neverRan && noSuchProgram(t.Message):
+	case neverRan(t) && noSuchProgram(t.Message):
 		return noAgentd(status)
-	case neverRan:
+	case neverRan(t):
 		return trouble{what: fmt.Sprintf("agentd ended with status %d (%s): %s", t.ExitCode, t.Reason, t.Message), code: wire.CodeFailed}
 	}
 	return trouble{what: fmt.Sprintf("agentd ended with status %d (%s)", t.ExitCode, t.Reason), code: wire.CodeFailed}

@@ -66,6 +66,12 @@ func passing(err error) bool {
 	return apierrors.IsTooManyRequests(err) || apierrors.IsConflict(err) || errors.As(err, &status) && status.Status().Code >= http.StatusInternalServerError
 }
 
+// refused says whether the API server has said no, so that nothing was done.
+func refused(err error) bool {
+	var answer apierrors.APIStatus
+	return errors.As(err, &answer) && answer.Status().Code < http.StatusInternalServerError
+}
+
 // unreachable says whether no answer came at all.
 func unreachable(err error) bool {
 	var network net.Error

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -50,15 +51,18 @@ type Trial struct {
 // Try runs a command in a pod of its own, which is removed again, and gives what it printed. A command that fails is an error with that.
 func (b *Backend) Try(ctx context.Context, trial Trial) (string, error) {
 	pods := b.client.CoreV1().Pods(b.target.Namespace)
-	pod, err := pods.Create(ctx, checkPod(trial), metav1.CreateOptions{})
+	pod := checkPod(trial)
+	made, err := pods.Create(ctx, pod, metav1.CreateOptions{})
+	if !refused(err) { // one may have been made although the answer was lost
+		defer b.removeCheck(ctx, pod.Name)
+	}
 	if err != nil {
 		return "", b.explain("make a pod to try it in", err)
 	}
-	defer b.removeCheck(ctx, pod.Name)
 	tick := time.NewTicker(200 * time.Millisecond) // one pod for seconds: a watch would not be worth its while
 	defer tick.Stop()
 	for {
-		pod, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
+		pod, err := pods.Get(ctx, made.Name, metav1.GetOptions{})
 		if err != nil {
 			return "", b.explain("look at the pod that tries it", err)
 		}
@@ -131,7 +135,7 @@ func (b *Backend) removeCheck(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
 	zero := int64(0)
-	if err := b.client.CoreV1().Pods(b.target.Namespace).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &zero}); err != nil {
+	if err := b.client.CoreV1().Pods(b.target.Namespace).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &zero}); err != nil && !apierrors.IsNotFound(err) {
 		b.log.Warn("a pod that tried something is left", "pod", name, "error", err)
 	}
 }

@@ -2,10 +2,8 @@ package kube
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
@@ -205,9 +203,8 @@ func (b *Backend) inTheWay(ctx context.Context, name string) error {
 
 // undoLost removes a pod that was made although the answer got lost, as when the caller went away.
 func (b *Backend) undoLost(ctx context.Context, spec hub.Spec, err error) {
-	var answer apierrors.APIStatus
-	if errors.As(err, &answer) && answer.Status().Code < http.StatusInternalServerError {
-		return // the server has refused: there is none
+	if refused(err) {
+		return // there is none
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()

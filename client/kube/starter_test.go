@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -148,4 +149,47 @@ func TestNobodyWaitsLongForTheKeysHoweverManyAsk(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 	})
+}
+
+func TestAPodIsUndoneUnlessTheAPIServerRefusedIt(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		code   int
+		reason metav1.StatusReason
+		undone bool
+	}{
+		"its answer was lost behind a proxy": {http.StatusBadGateway, metav1.StatusReasonUnknown, true},
+		"its database was slow":              {http.StatusInternalServerError, metav1.StatusReasonInternalError, true},
+		"it forbids it":                      {http.StatusForbidden, metav1.StatusReasonForbidden, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			undone := false
+			b := newBackend(t, api(func(r *http.Request, _ []byte) (int, any) {
+				switch r.Method {
+				case http.MethodPost:
+					return refusal(test.code, test.reason, "no")
+				case http.MethodDelete:
+					undone = true
+					return http.StatusOK, metav1.Status{}
+				}
+				if strings.Contains(r.URL.Path, "/secrets/") {
+					secret, err := newSecret()
+					if err != nil {
+						t.Error(err)
+					}
+					return http.StatusOK, secret
+				}
+				pod := startedElsewhere("", "1")
+				pod.Annotations[annotationKey] = "key"
+				return http.StatusOK, pod
+			}))
+			if _, err := b.Create(t.Context(), hub.Spec{Name: "s", Key: "key", BaseEnv: []string{"GC_K8S_IMAGE=i"}}); err == nil {
+				t.Error("no error")
+			}
+			if undone != test.undone {
+				t.Errorf("undone: %v", undone)
+			}
+		})
+	}
 }

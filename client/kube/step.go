@@ -6,7 +6,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // stepTime is how long a container may be in the making before it is asked what takes so long, and how soon it is asked again at the earliest.
@@ -43,13 +42,11 @@ func (s *steps) step(ctx context.Context, e *endpoint, pod *corev1.Pod) (step st
 func (e *endpoint) pulling(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, whyTime)
 	defer cancel()
-	list, err := e.backend.client.CoreV1().Events(e.backend.target.Namespace).List(ctx, metav1.ListOptions{
-		FieldSelector: "involvedObject.uid=" + string(e.uid), Limit: 500,
-	})
+	events, err := e.events(ctx, "")
 	if err != nil {
 		return "" // it would only have said more
 	}
-	return pullingOf(list.Items)
+	return pullingOf(events)
 }
 
 func pullingOf(events []corev1.Event) string {

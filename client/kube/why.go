@@ -22,6 +22,8 @@ const (
 	whyTime = 3 * time.Second
 	// maxWhy bounds what is told, in bytes.
 	maxWhy = 1 << 10
+	// maxEvents is how many of a pod's events are read at most.
+	maxEvents = 500
 	// lastEvents is how many of a pod's warnings are told.
 	lastEvents = 3
 	// lastWords is how many lines of a container's output are told.
@@ -71,15 +73,26 @@ func (e *endpoint) evidence(ctx context.Context) string {
 	return text
 }
 
+// events gives what was noted about the pod: all, or what has the reason given.
+func (e *endpoint) events(ctx context.Context, reason string) ([]corev1.Event, error) {
+	about := "involvedObject.uid=" + string(e.uid)
+	if reason != "" {
+		about += ",reason=" + reason
+	}
+	list, err := e.backend.client.CoreV1().Events(e.backend.target.Namespace).List(ctx, metav1.ListOptions{FieldSelector: about, Limit: maxEvents})
+	if err != nil {
+		return nil, err
+	}
+	return list.Items, nil
+}
+
 // warnings gives the last warnings about the pod, newest last.
 func (e *endpoint) warnings(ctx context.Context) []string {
-	list, err := e.backend.client.CoreV1().Events(e.backend.target.Namespace).List(ctx, metav1.ListOptions{
-		FieldSelector: "involvedObject.uid=" + string(e.uid), Limit: 500,
-	})
+	all, err := e.events(ctx, "")
 	if err != nil {
 		return nil // the trouble itself is known; this was to say more of it
 	}
-	events := slices.DeleteFunc(list.Items, func(ev corev1.Event) bool { return ev.Type != corev1.EventTypeWarning || unhelpful(ev) })
+	events := slices.DeleteFunc(all, func(ev corev1.Event) bool { return ev.Type != corev1.EventTypeWarning || unhelpful(ev) })
 	slices.SortStableFunc(events, func(a, b corev1.Event) int { return cmp.Compare(seen(a).UnixNano(), seen(b).UnixNano()) })
 	var said []string
 	for _, ev := range events {
@@ -117,10 +130,8 @@ func seen(ev corev1.Event) time.Time {
 func (e *endpoint) nodesToCome(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, whyTime)
 	defer cancel()
-	list, err := e.backend.client.CoreV1().Events(e.backend.target.Namespace).List(ctx, metav1.ListOptions{
-		FieldSelector: "involvedObject.uid=" + string(e.uid) + ",reason=TriggeredScaleUp", Limit: 1,
-	})
-	return err == nil && len(list.Items) > 0
+	announced, err := e.events(ctx, "TriggeredScaleUp")
+	return err == nil && len(announced) > 0
 }
 
 // lastWords gives the end of what agentd said, or of what the agent's screen showed.
