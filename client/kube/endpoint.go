@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/client/hub"
 )
 
@@ -168,80 +167,4 @@ func (e *endpoint) Launched(ctx context.Context) error {
 	}
 	e.endMaking()
 	return nil
-}
-
-// Meta gives the metadata that the session left in its mirror.
-func (e *endpoint) Meta(ctx context.Context) (map[string]string, error) {
-	pod, err := e.current(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if pod == nil {
-		return nil, wire.Errorf(wire.CodeNoSession, "no session %q", e.record.Name)
-	}
-	return parseMeta(pod)
-}
-
-// parseMeta reads the mirror. A person may have edited it.
-func parseMeta(pod *corev1.Pod) (map[string]string, error) {
-	meta := map[string]string{}
-	if text := pod.Annotations[annotationMeta]; text != "" {
-		if err := json.Unmarshal([]byte(text), &meta); err != nil {
-			return nil, wire.Errorf(wire.CodeFailed, "pod %q, annotation %s: %v", pod.Name, annotationMeta, err)
-		}
-	}
-	return meta, nil
-}
-
-// Mirror keeps the metadata in an annotation.
-func (e *endpoint) Mirror(ctx context.Context, meta map[string]string) error {
-	text, err := json.Marshal(meta)
-	if err != nil {
-		return err
-	}
-	s := string(text)
-	err = e.annotate(ctx, map[string]*string{annotationMeta: &s})
-	if apierrors.IsNotFound(err) {
-		return nil // nothing is left to keep it for
-	}
-	return err
-}
-
-// ChangeMeta changes the mirror of an ended session.
-func (e *endpoint) ChangeMeta(ctx context.Context, change func(map[string]string)) error {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	pods := e.backend.client.CoreV1().Pods(e.backend.target.Namespace)
-	for {
-		pod, err := pods.Get(ctx, e.name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) || err == nil && pod.UID != e.uid {
-			return wire.Errorf(wire.CodeNoSession, "no session %q", e.record.Name)
-		}
-		if err != nil {
-			return e.backend.explain(fmt.Sprintf("read pod %q", e.name), err)
-		}
-		meta, err := parseMeta(pod)
-		if err != nil {
-			return err
-		}
-		change(meta)
-		text, err := json.Marshal(meta)
-		if err != nil {
-			return err
-		}
-		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-			"resourceVersion": pod.ResourceVersion, "annotations": map[string]string{annotationMeta: string(text)},
-		}})
-		if err != nil {
-			return err
-		}
-		changed, err := pods.Patch(ctx, e.name, types.MergePatchType, patch, metav1.PatchOptions{})
-		if err == nil {
-			e.backend.pods.put(changed)
-			return nil
-		}
-		if !apierrors.IsConflict(err) {
-			return e.backend.explain(fmt.Sprintf("annotate pod %q", e.name), err)
-		}
-	}
 }

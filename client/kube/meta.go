@@ -1,0 +1,121 @@
+package kube
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/gascity/agentd/agentd/wire"
+)
+
+// Meta gives the metadata that the session left in its mirror.
+func (e *endpoint) Meta(ctx context.Context) (map[string]string, error) {
+	pod, err := e.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if pod == nil {
+		return nil, wire.Errorf(wire.CodeNoSession, "no session %q", e.record.Name)
+	}
+	return parseMeta(pod)
+}
+
+// parseMeta reads the mirror. A person may have edited it.
+func parseMeta(pod *corev1.Pod) (map[string]string, error) {
+	meta := map[string]string{}
+	if text := pod.Annotations[annotationMeta]; text != "" {
+		if err := json.Unmarshal([]byte(text), &meta); err != nil {
+			return nil, wire.Errorf(wire.CodeFailed, "pod %q, annotation %s: %v", pod.Name, annotationMeta, err)
+		}
+	}
+	return meta, nil
+}
+
+// Mirror keeps the metadata in an annotation.
+func (e *endpoint) Mirror(ctx context.Context, meta map[string]string) error {
+	meta, left := fitting(meta)
+	if len(left) > 0 {
+		e.backend.log.Warn("metadata is too large to outlive its session", "session", e.record.Name, "keys", left)
+	}
+	text, err := json.Marshal(meta)
+	if err != nil {
+		return err
+	}
+	s := string(text)
+	err = e.annotate(ctx, map[string]*string{annotationMeta: &s})
+	if apierrors.IsNotFound(err) {
+		return nil // nothing is left to keep it for
+	}
+	return err
+}
+
+// maxMirrored bounds what is mirrored, in bytes of keys and values: a pod's annotations hold 256 KiB in all, and what is quoted in them grows.
+const maxMirrored = 160 << 10
+
+// fitting leaves out the largest values of what is too much for a mirror, and names their keys: all the rest is not to be lost for them.
+func fitting(meta map[string]string) (kept map[string]string, left []string) {
+	size := 0
+	for key, value := range meta {
+		size += len(key) + len(value)
+	}
+	if size <= maxMirrored {
+		return meta, nil
+	}
+	kept = maps.Clone(meta)
+	for _, key := range slices.SortedFunc(maps.Keys(meta), func(a, b string) int { return cmp.Compare(len(meta[b]), len(meta[a])) }) {
+		if size <= maxMirrored {
+			break
+		}
+		size -= len(key) + len(meta[key])
+		delete(kept, key)
+		left = append(left, key)
+	}
+	return kept, left
+}
+
+// ChangeMeta changes the mirror of an ended session.
+func (e *endpoint) ChangeMeta(ctx context.Context, change func(map[string]string)) error {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	pods := e.backend.client.CoreV1().Pods(e.backend.target.Namespace)
+	for {
+		pod, err := pods.Get(ctx, e.name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) || err == nil && pod.UID != e.uid {
+			return wire.Errorf(wire.CodeNoSession, "no session %q", e.record.Name)
+		}
+		if err != nil {
+			return e.backend.explain(fmt.Sprintf("read pod %q", e.name), err)
+		}
+		meta, err := parseMeta(pod)
+		if err != nil {
+			return err
+		}
+		change(meta)
+		text, err := json.Marshal(meta)
+		if err != nil {
+			return err
+		}
+		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+			"resourceVersion": pod.ResourceVersion, "annotations": map[string]string{annotationMeta: string(text)},
+		}})
+		if err != nil {
+			return err
+		}
+		changed, err := pods.Patch(ctx, e.name, types.MergePatchType, patch, metav1.PatchOptions{})
+		if err == nil {
+			e.backend.pods.put(changed)
+			return nil
+		}
+		if !apierrors.IsConflict(err) {
+			return e.backend.explain(fmt.Sprintf("annotate pod %q", e.name), err)
+		}
+	}
+}
