@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,7 +22,7 @@ import (
 
 // watchBackoff is how long the watch of pods waits between attempts. client-go's own goes up to a minute, which would leave the hub blind for as long after
 // a short outage of the API server.
-var watchBackoff = wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 6, Cap: 5 * time.Second}
+var watchBackoff = wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 6, Cap: 2 * time.Second}
 
 // pods holds the agents' pods of a namespace, as a watch tells of them.
 type pods struct {
@@ -50,7 +51,9 @@ func (p *pods) watch(ctx context.Context, client typedcorev1.PodInterface, log *
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.LabelSelector = labelApp + "=" + agentApp
 			w, err := client.Watch(ctx, o)
-			p.note(err)
+			if o.SendInitialEvents == nil || !apierrors.IsInvalid(err) { // of a server that can't begin a watch with a list, one is asked for next
+				p.note(err)
+			}
 			return w, err
 		},
 	}
