@@ -119,18 +119,10 @@ func TestOthersPodsWakeNobody(t *testing.T) {
 	})
 }
 
-// neverAnswers is an API server that hangs.
-type neverAnswers struct{}
-
-func (neverAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
-	<-r.Context().Done()
-	return nil, r.Context().Err()
-}
-
 func TestNobodyWaitsLongForTheKeysHoweverManyAsk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBackend(t, neverAnswers{})
+		b := newBackend(t, silent{})
 		began := time.Now()
 		const many = 20
 		errs := make(chan error, many)
