@@ -24,14 +24,18 @@ type Options struct {
 	Term string
 	// Connect connects to the hub. It is called again for each reconnection.
 	Connect func(context.Context) (*mux.Conn, error)
-	// Patience is how long a lost connection may take to come back; 0 means 30 s.
+	// Patience is how long a lost connection may take to come back; 0 means 5 minutes.
 	Patience time.Duration
 	// Parent ends with the process that guards this one (see Guard); nil when there is none.
 	Parent <-chan struct{}
 }
 
-// defaultPatience outlasts the start of a hub and of agentd with their backoffs.
-const defaultPatience = 30 * time.Second
+const (
+	// defaultPatience outlasts an API server's restart and a train's tunnel. Who has less leaves.
+	defaultPatience = 5 * time.Minute
+	// firstPatience outlasts the start of a hub.
+	firstPatience = 30 * time.Second
+)
 
 // End says how an attach ended without an error.
 type End struct {
@@ -58,7 +62,7 @@ func Attach(ctx context.Context, o Options) (end End, err error) {
 	defer signal.Stop(a.signals)
 
 	// The first connection is made before the terminal is touched: most of what can go wrong does so here.
-	conn, end, err := a.dial(ctx, time.Now().Add(o.Patience))
+	conn, end, err := a.dial(ctx, time.Now().Add(min(o.Patience, firstPatience)))
 	if conn == nil {
 		return end, err
 	}
