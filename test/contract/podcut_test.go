@@ -23,7 +23,7 @@ func sessionOps(name string) []sessionOp {
 		{args: []string{"peek", name, "50"}},
 		{args: []string{"get-last-activity", name}},
 		{args: []string{"get-meta", name, "KEPT"}, want: "value"},
-		{args: []string{"is-attached", name}, want: "false"},
+		{args: []string{"is-attached", name}},
 		{args: []string{"nudge", name}, stdin: "words"},
 		{args: []string{"send-keys", name, "Escape"}, once: true},
 		{args: []string{"set-meta", name, "OTHER"}, stdin: "value"},
