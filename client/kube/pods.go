@@ -21,8 +21,8 @@ import (
 )
 
 // watchBackoff is how long the watch of pods waits between attempts. client-go's own goes up to a minute, which would leave the hub blind for as long after
-// a short outage of the API server.
-var watchBackoff = wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 6, Cap: 2 * time.Second}
+// a short outage of the API server. After a long one there are two pauses, before the watch that has expired and before the list: under 4 s with the jitter.
+var watchBackoff = wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 6, Cap: 1200 * time.Millisecond}
 
 // pods holds the agents' pods of a namespace, as a watch tells of them.
 type pods struct {
