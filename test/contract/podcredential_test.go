@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -75,7 +74,7 @@ printf '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential",
 	line.restore()
 	g.all([]string{"s"}, func(op sessionOp, r result) { g.failsClearly(op, r, said) })
 	valid()
-	g.wellWithin(6*time.Second, "s")
+	g.wellWithin(recovery, "s")
 	g.start("other", kept)
 	g.is("other\ns", "list-running", "")
 	g.samePanes(before)
@@ -106,7 +105,7 @@ func TestWhoTheAPIServerDoesNotKnowIsToldToLogIn(t *testing.T) {
 
 	g.asUser(kubeconfig, good)
 	g.is("true", "is-running", "s") // by the next hub
-	g.wellWithin(6*time.Second, "s")
+	g.wellWithin(recovery, "s")
 	g.is("s", "list-running", "")
 	g.samePanes(before)
 	if now := g.hub().PID; now == hub {

@@ -96,7 +96,7 @@ func TestAnAPIServerThatCannotBeReachedIsSaidInTime(t *testing.T) {
 			// A false "not running" is dear: what hasn't ended, as far as is known, is listed.
 			g.is("s", "list-running", "")
 			test.end(line)
-			g.wellWithin(6*time.Second, "s")
+			g.wellWithin(recovery, "s")
 			if now := g.panePID("s"); now != agent {
 				t.Errorf("the agent is process %d, it was %d", now, agent)
 			}
@@ -130,7 +130,7 @@ func TestAHubThatIsKilledWhileTheAPIServerIsDownIsReplaced(t *testing.T) {
 	if r := <-waiting; r.status != 0 || r.stdout != "true\n" {
 		t.Errorf("is-running, asked before: status %d after %s, %q, %q", r.status, r.took, r.stdout, r.stderr)
 	}
-	g.wellWithin(6*time.Second, "s")
+	g.wellWithin(recovery, "s")
 	g.is("s", "list-running", "")
 	if now := g.hub().PID; now != hub {
 		t.Errorf("the hub is process %d, it was %d", now, hub)

@@ -78,7 +78,7 @@ func TestAgentsOutliveTheAPIServer(t *testing.T) {
 	start()
 	back := time.Now()
 	asking.Wait()
-	if took := time.Since(back); took > 6*time.Second {
+	if took := time.Since(back); took > recovery {
 		t.Errorf("all was well only %s after the API server was back", took)
 	}
 	g.until("the terminal shows the screen again", func() bool { return strings.Contains(p.screen()[shown:], "words on the screen") })
@@ -90,12 +90,15 @@ func TestAgentsOutliveTheAPIServer(t *testing.T) {
 	}
 	for _, who := range []*gc{g, other} {
 		who.is("a\nb\ntheirs", "list-running", "")
-		who.wellWithin(6*time.Second, "a", "b", "theirs")
+		who.wellWithin(recovery, "a", "b", "theirs")
 	}
 	g.samePanes(before)
 	other.ok("stop", "a")
 	g.is("false", "is-running", "a")
 }
+
+// recovery bounds the time from the end of an outage until all is well again. It takes a second or two; a busy machine's API server takes longer to be itself.
+const recovery = 15 * time.Second
 
 func TestAgentsOutliveTheirKubelet(t *testing.T) {
 	c := cluster.Alone(t)
@@ -126,7 +129,7 @@ func TestAgentsOutliveTheirKubelet(t *testing.T) {
 	})
 	asking.Wait()
 	start()
-	g.wellWithin(6*time.Second, "stays")
+	g.wellWithin(recovery, "stays")
 	g.samePanes(before)
 	g.is("stays", "list-running", "")
 }
