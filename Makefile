@@ -8,11 +8,13 @@ FUZZTIME ?= 10s
 # What `make image` builds and how (images/README.md). The agent CLI is an npm package with its version: it makes an image twice as large, and tests need none.
 AGENT_IMAGE  ?= localhost/agent:dev
 AGENTD_IMAGE ?= localhost/agentd:dev
+GCCTL_IMAGE  ?= localhost/gcctl:dev
 AGENT_CLI    ?=
 ENGINE       ?= auto
 ARCH         ?= $(shell $(GO) env GOARCH)
 
 PROGRAMS  := agentd gcctl gc-session-local gc-session-k8s
+IMAGED    := agentd gcctl gc-session-k8s
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 SCRIPTS   := .ci/run test/needs test/vuln test/demo/demo images/agent/setup $(addprefix test/cluster/,cluster node pki programs) deploy/base/dolt/password.sh test/deploy/dolt
 
@@ -31,10 +33,10 @@ build: ## static binaries for this machine, in bin/
 	@mkdir -p bin
 	$(BUILD) -o bin/ $(PROGRAMS:%=./cmd/%)
 
-image: ## the agent image and the one that carries just agentd, in dist/ as archives (AGENT_CLI=@anthropic-ai/claude-code@2.1.331 adds a CLI)
+image: ## the agent image and those that carry just agentd and just gcctl, in dist/ as archives (AGENT_CLI=@anthropic-ai/claude-code@2.1.331 adds a CLI)
 	@mkdir -p dist/linux-$(ARCH)
-	GOOS=linux GOARCH=$(ARCH) $(BUILD) -o dist/linux-$(ARCH)/ ./cmd/agentd
-	@$(GO) run ./images/build -arch '$(ARCH)' -agent '$(AGENT_IMAGE)' -agentd '$(AGENTD_IMAGE)' -cli '$(AGENT_CLI)' -engine '$(ENGINE)'
+	GOOS=linux GOARCH=$(ARCH) $(BUILD) -o dist/linux-$(ARCH)/ $(IMAGED:%=./cmd/%)
+	@$(GO) run ./images/build -arch '$(ARCH)' -agent '$(AGENT_IMAGE)' -agentd '$(AGENTD_IMAGE)' -gcctl '$(GCCTL_IMAGE)' -cli '$(AGENT_CLI)' -engine '$(ENGINE)'
 
 demo: ## two live agents in the local backend, in seconds (AGENTS="bash python3" chooses which)
 	@AGENTS="$(AGENTS)" test/demo/demo

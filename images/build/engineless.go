@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -26,25 +27,41 @@ func (engineless) build(ctx context.Context, o order, im image, file string) err
 	if err != nil {
 		return err
 	}
-	var layers []v1.Layer
-	if im.name == o.agent {
-		layers, err = agentLayers(ctx, o, r)
-	} else {
-		layers, err = agentdLayers(o, "agentd")
-	}
+	layers, err := im.layers(ctx, o, r)
 	if err != nil {
 		return err
 	}
 	return assemble(file, im.name, o.arch, r.config, layers)
 }
 
-func agentdLayers(o order, path string) ([]v1.Layer, error) {
-	content, err := os.ReadFile(o.binary())
-	if err != nil {
-		return nil, err
-	}
-	l, err := cached(o.cache, "agentd", []string{path, string(content)}, func(w *tar.Writer) error { return addFile(w, o.binary(), path) })
+func agentdLayers(_ context.Context, o order, _ recipe) ([]v1.Layer, error) {
+	l, err := programLayer(o, "", "agentd")
 	return []v1.Layer{l}, err
+}
+
+func clientLayers(_ context.Context, o order, _ recipe) ([]v1.Layer, error) {
+	l, err := programLayer(o, "usr/local/bin", clients...)
+	return []v1.Layer{l}, err
+}
+
+// programLayer is some of the project's programs in a folder.
+func programLayer(o order, folder string, programs ...string) (v1.Layer, error) {
+	ingredients := []string{folder}
+	for _, p := range programs {
+		content, err := os.ReadFile(o.binary(p))
+		if err != nil {
+			return nil, err
+		}
+		ingredients = append(ingredients, p, string(content))
+	}
+	return cached(o.cache, programs[0], ingredients, func(w *tar.Writer) error {
+		for _, p := range programs {
+			if err := addFile(w, o.binary(p), path.Join(folder, p)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // agentLayers go from what changes least to what changes most.
@@ -70,8 +87,8 @@ func agentLayers(ctx context.Context, o order, r recipe) ([]v1.Layer, error) {
 		}
 		layers = append(layers, cli)
 	}
-	agentd, err := agentdLayers(o, "usr/local/bin/agentd")
-	return append(layers, agentd...), err
+	agentd, err := programLayer(o, "usr/local/bin", "agentd")
+	return append(layers, agentd), err
 }
 
 // debianLayer is a small Debian with the image's packages, and setup run in it.

@@ -1,24 +1,31 @@
 package main
 
 import (
+	"context"
 	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
+
+// clients are the programs that speak to a cluster, which the image of gcctl carries.
+var clients = []string{"gcctl", "gc-session-k8s"}
 
 // agentdLimit bounds the image that carries just agentd: it is pulled on each node, and copied at the start of each pod that uses it.
 const agentdLimit = 12 << 20
 
-// image is one of the two.
+// image is one of those to make.
 type image struct {
 	dockerfile string // below the repository
 	name       string
 	archive    string
-	limit      int64 // of its files' size; 0 for none
+	// layers are what its Dockerfile says, made without an engine.
+	layers func(ctx context.Context, o order, r recipe) ([]v1.Layer, error)
+	limit  int64 // of its files' size; 0 for none
 }
 
 // size is that of an image's layers.
@@ -58,7 +65,7 @@ func measure(archive string) (size, error) {
 
 var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
 
-// checkBinary refuses an agentd that would not start in every image: one that wants a dynamic loader, or another machine.
+// checkBinary refuses a program that would not start in every image: one that wants a dynamic loader, or another machine.
 func checkBinary(path, arch string) error {
 	machine, known := machines[arch]
 	if !known {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ import (
 // orderWith gives an order in a repository of its own, with as much of a program there as is looked at before it is packed: `make image` packs the real one.
 func orderWith(t *testing.T, arch string) order {
 	t.Helper()
-	o := order{root: t.TempDir(), dist: t.TempDir(), arch: arch, agent: "localhost/agent:test", agentd: "localhost/agentd:test", cache: t.TempDir()}
+	o := order{root: t.TempDir(), dist: t.TempDir(), arch: arch, agent: "localhost/agent:test", agentd: "localhost/agentd:test", gcctl: "localhost/gcctl:test", cache: t.TempDir()}
 	header := elf.Header64{
 		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
 		Type:  uint16(elf.ET_EXEC), Machine: uint16(machines[arch]), Version: uint32(elf.EV_CURRENT),
@@ -30,7 +31,9 @@ func orderWith(t *testing.T, arch string) order {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, o.binary(), string(program)+strings.Repeat("code", 1<<19), 0o755)
+	for _, name := range append([]string{"agentd"}, clients...) {
+		write(t, o.binary(name), string(program)+strings.Repeat("code", 1<<19), 0o755)
+	}
 	if err := os.CopyFS(filepath.Join(o.root, "images"), os.DirFS("..")); err != nil {
 		t.Fatal(err)
 	}
@@ -40,8 +43,8 @@ func orderWith(t *testing.T, arch string) order {
 func TestImageThatCarriesJustAgentd(t *testing.T) {
 	t.Parallel()
 	o := orderWith(t, "amd64")
-	im := image{dockerfile: "images/agentd/Dockerfile", name: o.agentd, archive: filepath.Join(o.dist, "agentd.tar"), limit: agentdLimit}
-	if err := checkBinary(o.binary(), o.arch); err != nil {
+	im := image{dockerfile: "images/agentd/Dockerfile", name: o.agentd, archive: filepath.Join(o.dist, "agentd.tar"), layers: agentdLayers, limit: agentdLimit}
+	if err := checkBinary(o.binary("agentd"), o.arch); err != nil {
 		t.Fatal(err)
 	}
 	if err := produce(t.Context(), engineless{}, o, im); err != nil {
@@ -85,6 +88,35 @@ func TestImageThatCarriesJustAgentd(t *testing.T) {
 	}
 }
 
+func TestImageThatCarriesGcctlHasWhatItsDockerfileCopies(t *testing.T) {
+	t.Parallel()
+	o := orderWith(t, "amd64")
+	im := image{dockerfile: "images/gcctl/Dockerfile", name: o.gcctl, archive: filepath.Join(o.dist, "gcctl.tar"), layers: clientLayers}
+	if err := produce(t.Context(), engineless{}, o, im); err != nil {
+		t.Fatal(err)
+	}
+	img, err := tarball.ImageFromPath(im.archive, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := mutate.Extract(img)
+	defer files.Close()
+	dockerfile, err := os.ReadFile(filepath.Join(root, im.dockerfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, m := range regexp.MustCompile(`dist/linux-\$\{TARGETARCH\}/(\S+)`).FindAllStringSubmatch(string(dockerfile), -1) {
+		want = append(want, "usr/local/bin/"+m[1]+" 0 755 ")
+	}
+	if got := entries(t, files); len(want) != len(clients) || !reflect.DeepEqual(got, want) {
+		t.Errorf("files %q, want %q", got, want)
+	}
+	if config, err := img.ConfigFile(); err != nil || !reflect.DeepEqual(config.Config.Entrypoint, []string{"gcctl"}) {
+		t.Errorf("config %+v, %v", config, err)
+	}
+}
+
 // As docker names them.
 func TestImagesAreNamedAsTheyWereToBe(t *testing.T) {
 	t.Parallel()
@@ -118,8 +150,8 @@ func TestProgramThatWouldNotStartEverywhereIsRefused(t *testing.T) {
 	tests := []struct{ name, path, arch, want string }{
 		{"missing", filepath.Join(o.root, "nothing"), "amd64", "make image"},
 		{"a script", text, "amd64", "no Linux program"},
-		{"of another machine", o.binary(), "amd64", "not for amd64"},
-		{"of a machine unheard of", o.binary(), "vax", `"vax"`},
+		{"of another machine", o.binary("agentd"), "amd64", "not for amd64"},
+		{"of a machine unheard of", o.binary("agentd"), "vax", `"vax"`},
 	}
 	if sh, err := exec.LookPath("sh"); err == nil && runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
 		tests = append(tests, struct{ name, path, arch, want string }{"dynamic", sh, "amd64", "not static"})

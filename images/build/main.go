@@ -1,5 +1,5 @@
-// Command build makes the project's two images, the agent's and the one that carries just agentd, as archives in dist/ that docker, podman, kind and
-// containerd import.
+// Command build makes the project's images, the agent's and those that carry just agentd and just gcctl, as archives in dist/ that docker, podman, kind
+// and containerd import.
 //
 // Where docker, podman or buildah is present and works, it builds the Dockerfiles. Where none is, build does what they say by itself: it unpacks
 // Debian's packages with mmdebstrap and npm's with npm, and packs the result. Such an image is the same, byte for byte, whenever its parts are.
@@ -24,12 +24,15 @@ type order struct {
 	arch   string // as Go names it
 	agent  string // names of the images
 	agentd string
+	gcctl  string
 	cli    string // npm package of the agent CLI; empty for none
 	cache  string // keeps layers from run to run
 }
 
-// binary is where `make image` and `make cross` leave agentd, and the Dockerfiles look for it.
-func (o order) binary() string { return filepath.Join(o.root, "dist", "linux-"+o.arch, "agentd") }
+// binary is where `make image` and `make cross` leave a program, and the Dockerfiles look for it.
+func (o order) binary(program string) string {
+	return filepath.Join(o.root, "dist", "linux-"+o.arch, program)
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -45,10 +48,11 @@ func run(ctx context.Context, args []string) error {
 	var o order
 	flags := flag.NewFlagSet("build", flag.ContinueOnError)
 	flags.StringVar(&o.root, "root", ".", "the repository")
-	flags.StringVar(&o.dist, "dist", "dist", "folder that receives agent.tar and agentd.tar")
+	flags.StringVar(&o.dist, "dist", "dist", "folder that receives the archives")
 	flags.StringVar(&o.arch, "arch", runtime.GOARCH, "architecture of the images")
 	flags.StringVar(&o.agent, "agent", "localhost/agent:dev", "name of the agent image")
 	flags.StringVar(&o.agentd, "agentd", "localhost/agentd:dev", "name of the image that carries just agentd")
+	flags.StringVar(&o.gcctl, "gcctl", "localhost/gcctl:dev", "name of the image that carries gcctl and gc's programs for Kubernetes")
 	flags.StringVar(&o.cli, "cli", "", "npm package of the agent CLI, as name@version; empty for none")
 	flags.StringVar(&o.cache, "cache", "", "folder that keeps layers (agentd-images in the user's cache)")
 	wanted := flags.String("engine", "auto", "docker, podman, buildah, none, or auto for the first of them that works")
@@ -62,8 +66,10 @@ func run(ctx context.Context, args []string) error {
 		}
 		o.cache = filepath.Join(cache, "agentd-images")
 	}
-	if err := checkBinary(o.binary(), o.arch); err != nil {
-		return err
+	for _, program := range append([]string{"agentd"}, clients...) {
+		if err := checkBinary(o.binary(program), o.arch); err != nil {
+			return err
+		}
 	}
 	if err := os.MkdirAll(o.dist, 0o755); err != nil {
 		return err
@@ -77,8 +83,9 @@ func run(ctx context.Context, args []string) error {
 		build = engineless{}
 	}
 	for _, im := range []image{
-		{dockerfile: "images/agentd/Dockerfile", name: o.agentd, archive: filepath.Join(o.dist, "agentd.tar"), limit: agentdLimit},
-		{dockerfile: "images/agent/Dockerfile", name: o.agent, archive: filepath.Join(o.dist, "agent.tar")},
+		{dockerfile: "images/agentd/Dockerfile", name: o.agentd, archive: filepath.Join(o.dist, "agentd.tar"), layers: agentdLayers, limit: agentdLimit},
+		{dockerfile: "images/gcctl/Dockerfile", name: o.gcctl, archive: filepath.Join(o.dist, "gcctl.tar"), layers: clientLayers},
+		{dockerfile: "images/agent/Dockerfile", name: o.agent, archive: filepath.Join(o.dist, "agent.tar"), layers: agentLayers},
 	} {
 		if err := produce(ctx, build, o, im); err != nil {
 			return fmt.Errorf("build %s: %w", im.name, err)
