@@ -38,6 +38,7 @@ var (
 func (s *session) run(ctx context.Context) {
 	defer close(s.done)
 	defer s.cancel()
+	defer s.forgotten()
 	defer s.mirroring(ctx)()
 	backoff := firstBackoff
 	for ctx.Err() == nil {
@@ -121,6 +122,14 @@ func (s *session) ended(ctx context.Context) {
 func (s *session) vanished() {
 	s.update(func() { s.over, s.gone, s.status = true, true, wire.Status{State: wire.StateExited} })
 	s.hub.forget(s)
+}
+
+// forgotten tells whoever waits for a session that the hub no longer keeps, as another has its name, that it is gone. When the hub itself ends, nothing is
+// known of its sessions.
+func (s *session) forgotten() {
+	if s.hub.ctx.Err() == nil && !s.isOver() {
+		s.update(func() { s.over, s.gone, s.status = true, true, wire.Status{State: wire.StateExited} })
+	}
 }
 
 // pause waits between two attempts. A caller who waits for the link shortens it, down to firstBackoff.

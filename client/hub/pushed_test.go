@@ -199,6 +199,34 @@ func TestALaterSessionOfTheNameIsNotTakenForTheOneBefore(t *testing.T) {
 	}
 }
 
+func TestAWatcherOfASessionThatWasReplacedIsToldOfItsEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, newFake(t, "a").running(1, "old"))
+	ctx, cancel := context.WithTimeout(t.Context(), testPatience)
+	defer cancel()
+	call, err := w.conn.Open(ctx, mux.Request{Op: wire.OpWatch, Session: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer call.Cancel()
+	if _, err := call.NextPush(); err != nil {
+		t.Fatal(err)
+	}
+	// Another hub has ended it and made one anew, before this hub's link has told.
+	w.backend.add(newFake(t, "a").running(1, "new"))
+	if err := w.hub.Adopt(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := call.NextPush(); err != nil {
+			break
+		}
+	}
+	if err := call.Result(nil); wire.CodeOf(err) != wire.CodeNoSession {
+		t.Errorf("the watch ended with %v", err)
+	}
+}
+
 func TestAWatcherIsToldOfEachChangeOnceAndRidesOutALostLink(t *testing.T) {
 	t.Parallel()
 	s := newFake(t, "s").running(1, "screen\n")
