@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
-	"github.com/gascity/agentd/client/hub/pack"
 )
 
 // Backend is where sessions run. The hub does what is the same everywhere: links, caches, the start flow, dispatch.
@@ -30,20 +29,6 @@ type Backend interface {
 	CheckImage(ctx context.Context, image string) error
 	// Stale says whether what the backend was opened with has come to mean another place. A hub then leaves, and the next one finds the new place. It is cheap.
 	Stale() bool
-}
-
-// Files are files of this machine that a start copies to a session.
-type Files struct {
-	// What they are, for progress and errors: `overlay "/etc/pack"`.
-	What string
-	// Into is the folder in the session that the entries are relative to, absolute.
-	Into string
-	// Fill writes the entries.
-	Fill func(*pack.Packer) error
-	// Skip tells which files, links and folders with all in them to leave out, by their source and their entry's name. It may be nil.
-	Skip func(src, entry string) bool
-	// Compress says that the way to the session is slow enough for compression to be worth its time.
-	Compress bool
 }
 
 // Spec is what Create must know and what is kept with the session.

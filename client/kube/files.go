@@ -24,27 +24,8 @@ func (b *Backend) Files(start *wire.Start, launch *wire.Launch) ([]hub.Files, er
 }
 
 func files(start *wire.Start, workDir string) []hub.Files {
-	all := workspaces(start, workDir)
-	for _, dir := range append(start.PackOverlayDirs[:len(start.PackOverlayDirs):len(start.PackOverlayDirs)], start.OverlayDir) {
-		if dir == "" {
-			continue
-		}
-		all = append(all, hub.Files{
-			What: "overlay " + dir, Into: workDir, Compress: true,
-			Fill: func(p *pack.Packer) error { return p.Dir(dir, "") },
-		})
-	}
-	for _, c := range start.CopyFiles {
-		if _, err := os.Stat(c.Src); c.Src == "" || os.IsNotExist(err) {
-			continue
-		}
-		at := destination(c.RelDst)
-		all = append(all, hub.Files{
-			What: "file " + c.Src, Into: workspace, Compress: true,
-			Fill: func(p *pack.Packer) error { return p.Path(c.Src, at) },
-		})
-	}
-	return all
+	all := append(workspaces(start, workDir), hub.Overlays(start, hub.Files{Into: workDir, Compress: true})...)
+	return append(all, hub.Copies(start, hub.Files{Into: workspace, Compress: true}, destination)...)
 }
 
 // workspaces are the agent's folder and the city around it.
@@ -88,8 +69,8 @@ func worktrees(move func(string) string) func(src string) func(string) string {
 func outOfWorkspace(_, entry string) bool { return path.Base(entry) == gcDir }
 
 // destination is where a file goes in the workspace, as pack's Path takes it. gc means the workspace, not the work dir.
-func destination(relDst string) string {
-	at := strings.TrimLeft(filepath.ToSlash(relDst), "/")
+func destination(c wire.CopyFile) string {
+	at := strings.TrimLeft(filepath.ToSlash(c.RelDst), "/")
 	switch clean := path.Clean(at); {
 	case clean == ".":
 		return ""

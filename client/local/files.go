@@ -8,34 +8,14 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/client/hub"
-	"github.com/gascity/agentd/client/hub/pack"
 )
 
 // Files are overlays and files to copy, in gc's order. The work dir is used in place, and so is what lies in it already.
 func (b *Backend) Files(start *wire.Start, launch *wire.Launch) ([]hub.Files, error) {
 	workDir := launch.WorkDir
-	skip := func(src, entry string) bool { return sameFile(src, filepath.Join(workDir, entry)) }
-	var all []hub.Files
-	for _, dir := range append(start.PackOverlayDirs[:len(start.PackOverlayDirs):len(start.PackOverlayDirs)], start.OverlayDir) {
-		if dir == "" || sameFile(dir, workDir) {
-			continue
-		}
-		all = append(all, hub.Files{
-			What: "overlay " + dir, Into: workDir, Skip: skip,
-			Fill: func(p *pack.Packer) error { return p.Dir(dir, "") },
-		})
-	}
-	for _, c := range start.CopyFiles {
-		if _, err := os.Stat(c.Src); c.Src == "" || os.IsNotExist(err) {
-			continue
-		}
-		at := destination(c, workDir)
-		all = append(all, hub.Files{
-			What: "file " + c.Src, Into: workDir, Skip: skip,
-			Fill: func(p *pack.Packer) error { return p.Path(c.Src, at) },
-		})
-	}
-	return all, nil
+	like := hub.Files{Into: workDir, Skip: func(src, entry string) bool { return sameFile(src, filepath.Join(workDir, entry)) }}
+	at := func(c wire.CopyFile) string { return destination(c, workDir) }
+	return append(hub.Overlays(start, like), hub.Copies(start, like, at)...), nil
 }
 
 // destination is where a file goes, as pack's Path takes it. A file copied onto an existing folder goes into it.
