@@ -24,7 +24,7 @@ type Shortened struct {
 // 4 KiB of its subject and its message, and has a Shortened for its payload.
 func Line(e Event) []byte {
 	if len(e.JSON) < MaxLine {
-		return oneLine(e.JSON)
+		return OneLine(e.JSON)
 	}
 	short, err := json.Marshal(struct {
 		Seq     uint64    `json:"seq"`
@@ -41,8 +41,8 @@ func Line(e Event) []byte {
 	return short
 }
 
-// oneLine puts an event on one line. In valid JSON a line's end can only stand between tokens.
-func oneLine(text []byte) []byte {
+// OneLine puts an event on one line. In valid JSON a line's end can only stand between tokens.
+func OneLine(text []byte) []byte {
 	return []byte(strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(string(text)))
 }
 

@@ -27,6 +27,9 @@ func (d Dirs) SessionState(id string) string { return filepath.Join(d.Sessions()
 // SessionRun is the folder of a local session's sockets. It is the session's TMUX_TMPDIR, too.
 func (d Dirs) SessionRun(id string) string { return filepath.Join(d.Runtime, "s", id) }
 
+// Events is the event log of this machine.
+func (d Dirs) Events() string { return filepath.Join(d.State, "events.jsonl") }
+
 // Hub is where one hub's files are.
 type Hub struct {
 	// Dir holds the sockets and locks, nothing else.

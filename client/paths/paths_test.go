@@ -198,6 +198,7 @@ func TestLayout(t *testing.T) {
 	hub := d.Hub("local")
 	for _, tt := range [][2]string{
 		{d.Keys(), "/s/keys"},
+		{d.Events(), "/s/events.jsonl"},
 		{d.SessionState(id), "/s/local/" + id},
 		{d.SessionRun(id), "/r/s/" + id},
 		{hub.Socket, "/r/hub-local/sock"},
