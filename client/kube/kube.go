@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/client/events/configmap"
 	"github.com/gascity/agentd/client/hub"
 	"github.com/gascity/agentd/client/target"
 )
@@ -46,6 +47,7 @@ type Backend struct {
 
 	mu        sync.Mutex
 	endpoints map[types.UID]*endpoint
+	events    *configmap.Log // nil until it is asked for
 }
 
 // New makes the backend. It fails where nothing says which cluster is meant; that the cluster does not answer is told by what asks it.
@@ -75,6 +77,11 @@ func New(c Config) (*Backend, error) {
 func (b *Backend) Close() {
 	b.cancel()
 	b.owned.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.events != nil {
+		b.events.Close()
+	}
 }
 
 // Name is "kube".

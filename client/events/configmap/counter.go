@@ -1,0 +1,176 @@
+package configmap
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+)
+
+// requestTime bounds one request to the API server, so that an answer that never comes is an error and not a wait without end.
+const requestTime = 5 * time.Second
+
+// counter is the ConfigMap that numbers are taken from.
+type counter struct {
+	maps typedcorev1.ConfigMapInterface
+	// highest gives the highest stored number. It is dear, and asked when the counter can't be believed.
+	highest func(context.Context) (uint64, error)
+
+	mu    sync.Mutex
+	known *corev1.ConfigMap // as it was seen last: mostly it is still so, which saves asking
+	least uint64            // no number up to this one is given out
+}
+
+func newCounterAt(maps typedcorev1.ConfigMapInterface, highest func(context.Context) (uint64, error)) *counter {
+	return &counter{maps: maps, highest: highest}
+}
+
+// ensure makes the counter where it is missing.
+func (c *counter) ensure(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.load(ctx)
+}
+
+// raise has only numbers above one given out.
+func (c *counter) raise(least uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.least = max(c.least, least)
+}
+
+// atLeast has the counter at a number, or above.
+func (c *counter) atLeast(ctx context.Context, least uint64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		if err := c.load(ctx); err != nil {
+			return err
+		}
+		if at, valid := counterSeq(c.known); valid && at >= least {
+			return nil
+		}
+		c.least = max(c.least, least)
+		if _, err := c.swap(ctx, 0); err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+			return err
+		}
+	}
+}
+
+// take takes the next n numbers. It gives the first, and a time before which they weren't given out. Other writers may be faster, over and over; it ends
+// when ctx does.
+func (c *counter) take(ctx context.Context, n int) (uint64, time.Time, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for tries := 0; ; tries++ {
+		if c.known == nil {
+			if err := c.load(ctx); err != nil {
+				return 0, time.Time{}, err
+			}
+		}
+		at := time.Now()
+		first, err := c.swap(ctx, uint64(n))
+		if err == nil {
+			return first, at, nil
+		}
+		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+			return 0, time.Time{}, err
+		}
+		// The first time, what was known was perhaps just old.
+		if tries > 0 && !pause(ctx, jitter(min(5*time.Millisecond<<min(tries, 6), 200*time.Millisecond))) {
+			return 0, time.Time{}, ctx.Err()
+		}
+	}
+}
+
+// swap tries once. What is known is forgotten unless it worked.
+func (c *counter) swap(ctx context.Context, n uint64) (uint64, error) {
+	cm := c.known
+	c.known = nil
+	at, valid := counterSeq(cm)
+	if !valid {
+		highest, err := c.highest(ctx)
+		if err != nil {
+			return 0, err
+		}
+		at = highest
+	}
+	at = max(at, c.least)
+	cm = cm.DeepCopy()
+	setCounter(cm, at+n)
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	updated, err := c.maps.Update(ctx, cm, metav1.UpdateOptions{})
+	if err != nil {
+		return 0, err
+	}
+	updated.ManagedFields = nil
+	c.known, c.least = updated, at+n
+	return at + 1, nil
+}
+
+// load reads the counter, and makes it where it is missing: from the highest stored number.
+func (c *counter) load(ctx context.Context) error {
+	for {
+		known, err := c.get(ctx)
+		if err == nil {
+			c.known = known
+			return nil
+		}
+		if !apierrors.IsNotFound(err) {
+			return err
+		}
+		highest, err := c.highest(ctx)
+		if err != nil {
+			return err
+		}
+		known, err = c.create(ctx, max(highest, c.least))
+		if err == nil {
+			c.known = known
+			return nil
+		}
+		if !apierrors.IsAlreadyExists(err) {
+			return err
+		}
+	}
+}
+
+func (c *counter) get(ctx context.Context) (*corev1.ConfigMap, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	cm, err := c.maps.Get(ctx, counterName, metav1.GetOptions{})
+	if err == nil {
+		cm.ManagedFields = nil
+	}
+	return cm, err
+}
+
+func (c *counter) create(ctx context.Context, seq uint64) (*corev1.ConfigMap, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	cm, err := c.maps.Create(ctx, newCounter(seq), metav1.CreateOptions{})
+	if err == nil {
+		cm.ManagedFields = nil
+	}
+	return cm, err
+}
+
+// jitter gives a time between half of it and all of it.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
+
+// pause waits, and tells whether ctx let it.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
