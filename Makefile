@@ -16,7 +16,7 @@ ARCH         ?= $(shell $(GO) env GOARCH)
 PROGRAMS  := agentd gcctl gc-session-local gc-session-k8s
 IMAGED    := agentd gcctl gc-session-k8s
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
-SCRIPTS   := .ci/run test/needs test/vuln test/demo/demo images/agent/setup $(addprefix test/cluster/,cluster node pki programs) deploy/base/dolt/password.sh test/deploy/dolt
+SCRIPTS   := .ci/run test/needs test/vuln test/demo/demo images/agent/setup $(addprefix test/cluster/,cluster node pki programs) deploy/base/dolt/password.sh test/deploy/dolt test/eventscript/gc-events-k8s
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -44,7 +44,7 @@ demo: ## two live agents in the local backend, in seconds (AGENTS="bash python3"
 test: needs lint vuln cross cluster race ## everything: format, vet, staticcheck, govulncheck, cross-builds, all tests under the race detector
 
 needs:
-	@test/needs git tmux cc python3 node vim less
+	@test/needs git tmux cc python3 node vim less jq
 
 cluster-up: ## a Kubernetes of one node for tests, on Linux as root; prints what a shell needs to use it (test/cluster/README.md)
 	@test/cluster/cluster possible
