@@ -29,8 +29,8 @@ import (
 type Cluster struct {
 	// Kubeconfig is the path of a kubeconfig with all rights.
 	Kubeconfig string
-	// Image is the agents' image, Agentd the one with nothing but agentd, and Busybox one with a shell and small network tools.
-	Image, Agentd, Busybox string
+	// Image is the agents' image, Agentd the one with nothing but agentd, Gcctl the one with gcctl, and Busybox one with a shell and small network tools.
+	Image, Agentd, Gcctl, Busybox string
 	// Kubectl is the path of kubectl.
 	Kubectl string
 	// Config and Client talk to it.
@@ -116,7 +116,7 @@ func find() (*Cluster, error) {
 	}
 	c := &Cluster{
 		Kubeconfig: filepath.Join(root, "dist", "kubeconfig"), Kubectl: filepath.Join(root, "dist", "kubectl"),
-		Image: "localhost/agent:dev", Agentd: "localhost/agentd:dev", Busybox: "localhost/busybox:1",
+		Image: "localhost/agent:dev", Agentd: "localhost/agentd:dev", Gcctl: "localhost/gcctl:dev", Busybox: "localhost/busybox:1",
 		script: filepath.Join(root, "test", "cluster", "cluster"),
 	}
 	if _, err := os.Stat(c.Kubeconfig); errors.Is(err, fs.ErrNotExist) {
@@ -133,10 +133,10 @@ func foreign(path string) (*Cluster, error) {
 		return nil, fmt.Errorf("E2E_KUBECONFIG is set: %w", err)
 	}
 	c := &Cluster{
-		Kubeconfig: path, Kubectl: kubectl, Image: os.Getenv("E2E_IMAGE"), Agentd: os.Getenv("E2E_AGENTD_IMAGE"),
+		Kubeconfig: path, Kubectl: kubectl, Image: os.Getenv("E2E_IMAGE"), Agentd: os.Getenv("E2E_AGENTD_IMAGE"), Gcctl: os.Getenv("E2E_GCCTL_IMAGE"),
 		Busybox: cmp.Or(os.Getenv("E2E_BUSYBOX_IMAGE"), "busybox:1"),
 	}
-	for _, name := range []string{"E2E_IMAGE", "E2E_AGENTD_IMAGE"} {
+	for _, name := range []string{"E2E_IMAGE", "E2E_AGENTD_IMAGE", "E2E_GCCTL_IMAGE"} {
 		if os.Getenv(name) == "" {
 			return nil, fmt.Errorf("E2E_KUBECONFIG is set but %s is not: it names an image that the cluster can pull", name)
 		}

@@ -91,11 +91,12 @@ func TestEveryoneMayDoWhatTheyNeedAndNothingElse(t *testing.T) {
 	for _, p := range kube.Permissions() {
 		operator = append(operator, may(p.Resource, p.Name, strings.Join(p.Verbs, " "))...)
 	}
-	events := may("configmaps", "", "get list watch create update patch delete")
+	events := slices.Concat(may("configmaps", "", "get list watch create"), may("configmaps", "gc-events-seq", "update"))
+	prune := slices.Concat(may("configmaps", "", "list create delete"), may("configmaps", "gc-events-seq", "get update"))
 	viewer := slices.Concat(may("pods", "", "get list watch"), may("events", "", "get list watch"), may("pods/log", "", "get"))
 
 	for role, want := range map[string][]string{
-		"agentd-operator": operator, "agentd-viewer": viewer, "agentd-events": events, "dolt-user": may("secrets", "dolt", "get"),
+		"agentd-operator": operator, "agentd-viewer": viewer, "agentd-events": events, "agentd-events-prune": prune, "dolt-user": may("secrets", "dolt", "get"),
 	} {
 		person := "person-with-" + role
 		_, err := c.Client.RbacV1().RoleBindings(ns).Create(t.Context(), &rbacv1.RoleBinding{
@@ -110,6 +111,7 @@ func TestEveryoneMayDoWhatTheyNeedAndNothingElse(t *testing.T) {
 	}
 	for name, want := range map[string][]string{
 		"gc-agent": nil, "default": nil, "gc-controller": slices.Concat(operator, events), "dolt": may("secrets", "dolt", "create patch"),
+		"gc-events-prune": prune,
 	} {
 		same(t, "service account "+name, rights(t, c, ns, account(ns, name)), want)
 	}
