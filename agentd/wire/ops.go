@@ -59,6 +59,18 @@ const (
 	OpCheckImage Op = "check-image"
 	// OpAttached: nothing → AttachedReply. Also of agentd.
 	OpAttached Op = "is-attached"
+	// OpEventsEnsure: nothing → nothing, when the event log is there.
+	OpEventsEnsure Op = "events-ensure"
+	// OpEventsRecord: EventsRecord; the event's JSON goes in; pushes EventsReserved; → EventsRecorded. The mark makes a repeat safe.
+	OpEventsRecord Op = "events-record"
+	// OpEventsList: EventsList; a JSON array of events comes out; → nothing.
+	OpEventsList Op = "events-list"
+	// OpEventsLatest: nothing → EventsLatestReply.
+	OpEventsLatest Op = "events-latest"
+	// OpEventsWatch: EventsWatch; events come out, a line each, until cancelled.
+	OpEventsWatch Op = "events-watch"
+	// OpEventsPrune: EventsPrune; pushes EventsPruned; → EventsPruned.
+	OpEventsPrune Op = "events-prune"
 	// OpHubStatus: nothing → HubStatus.
 	OpHubStatus Op = "hub-status"
 	// OpHubStop: HubStop → nothing, once the hub no longer listens. Sessions live on.

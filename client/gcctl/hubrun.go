@@ -35,6 +35,6 @@ func (a *app) hubRun(ctx context.Context, p hub.Process) error {
 		return err
 	}
 	defer b.end()
-	p.Backend, p.Token, p.Files = b, b.mint, dirs.Hub(a.target.Key())
+	p.Backend, p.Token, p.Files = b.Backend, b.mint, dirs.Hub(a.target.Key())
 	return hub.Run(ctx, p)
 }

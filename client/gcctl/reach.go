@@ -73,7 +73,7 @@ func (a *app) ownHub() (*hub.Hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.own = hub.New(b, hub.Options{Token: b.mint})
+	a.own = hub.New(b.Backend, hub.Options{Token: b.mint})
 	a.endBackend = b.end
 	return a.own, nil
 }

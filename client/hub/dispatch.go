@@ -38,6 +38,8 @@ func (h *Hub) answer(ctx context.Context, x *mux.Exchange) (any, error) {
 		return h.status(), nil
 	case wire.OpHubStop:
 		return nil, h.toldToStop(ctx, x)
+	case wire.OpEventsEnsure, wire.OpEventsRecord, wire.OpEventsList, wire.OpEventsLatest, wire.OpEventsWatch, wire.OpEventsPrune:
+		return h.answerEvents(ctx, x)
 	}
 	return h.answerSession(ctx, x)
 }

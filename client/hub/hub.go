@@ -29,7 +29,7 @@ type Options struct {
 	Logger *slog.Logger
 	// Ping is how often links are proven live; 0 means 10 s.
 	Ping time.Duration
-	// Idle is how long Serve goes on without clients and sessions; 0 means for ever.
+	// Idle is how long Serve goes on without clients, sessions and events to deliver; 0 means for ever.
 	Idle time.Duration
 	// Socket and Log are told by OpHubStatus.
 	Socket string
@@ -51,6 +51,7 @@ type Hub struct {
 	requests atomic.Uint64
 	http     *http.Server
 	pipe     *pipeListener // set by the first Connect
+	eventLog eventLog
 
 	mu       sync.Mutex
 	sessions map[string]*session

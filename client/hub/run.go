@@ -88,6 +88,7 @@ func Run(ctx context.Context, p Process) (err error) {
 	h := New(p.Backend, Options{Token: p.Token, Logger: log, Idle: p.Idle, Socket: p.Files.Socket, Log: p.Files.Log})
 	defer h.Close()
 	log.Info("hub starts", "version", wire.BuildVersion(), "backend", p.Backend.Name(), "socket", p.Files.Socket)
+	h.deliverSpooled()
 	end, err := h.firstLook(ctx)
 	defer end()
 	if err != nil {

@@ -89,9 +89,10 @@ func (h *Hub) isIdle() bool {
 			live++
 		}
 	}
+	spooled := h.spooled()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if live+len(h.clients)+len(h.starting) > 0 {
+	if live+len(h.clients)+len(h.starting) > 0 || spooled {
 		h.busy = time.Now()
 	}
 	return time.Since(h.busy) >= h.options.Idle
@@ -155,7 +156,7 @@ func (h *Hub) dismiss(c *client) {
 // endless reports operations that go on until someone ends them: a leaving hub cuts them short, and clients take them up again elsewhere.
 func endless(op wire.Op) bool {
 	switch op {
-	case wire.OpAttach, wire.OpWatch, wire.OpWatchList, wire.OpOutput:
+	case wire.OpAttach, wire.OpWatch, wire.OpWatchList, wire.OpOutput, wire.OpEventsWatch:
 		return true
 	}
 	return false
