@@ -76,6 +76,8 @@ func TestWatchSeesEachEventOnceWhileTheLogIsPruned(t *testing.T) {
 	t.Parallel()
 	l := logIn(t)
 	seen := watch(t, l, 0)
+	add(t, l, "a", "first")
+	expect(t, seen, 1)
 	for round := range 10 {
 		var want []uint64
 		for i := range 15 {
