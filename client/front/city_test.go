@@ -55,7 +55,7 @@ func TestTheListIsLimitedToACityOnlyWhenSomeoneSaidSo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := &run{config: Config{Backend: "local"}, argv0: test.argv0, getenv: func(name string) string { return test.env[name] }}
+			r := &run{contract: &sessions, config: Config{Backend: "local"}, argv0: test.argv0, getenv: func(name string) string { return test.env[name] }}
 			if got := r.listCity(); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
@@ -78,7 +78,7 @@ func TestTheListIsLimitedToACityOnlyWhenSomeoneSaidSo(t *testing.T) {
 	} {
 		t.Run("start: "+name, func(t *testing.T) {
 			t.Parallel()
-			r := &run{config: Config{Backend: "local"}, argv0: test.argv0, getenv: func(name string) string { return test.own[name] }}
+			r := &run{contract: &sessions, config: Config{Backend: "local"}, argv0: test.argv0, getenv: func(name string) string { return test.own[name] }}
 			if got := r.startCity(test.env); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}

@@ -1,5 +1,5 @@
-// Package front is gc's exec contract for sessions: one process per operation, whose arguments and stdin become a call of the hub, and whose
-// answer becomes stdout and an exit status. docs/exec-provider.md describes it for people.
+// Package front is gc's exec contracts: one process per operation, whose arguments and stdin become a call of the hub, and whose answer becomes stdout
+// and an exit status. docs/exec-provider.md describes the contract for sessions for people.
 //
 // It is what gc waits for hundreds of times a minute, so it imports as little as it can and does one round trip on a unix socket; all that is slow
 // lives in the hub.

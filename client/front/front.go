@@ -2,7 +2,6 @@ package front
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,11 +19,9 @@ const (
 	exitOK        = 0
 	exitFailed    = 1
 	exitUnknownOp = 2
-	// exitTemporary is EX_TEMPFAIL of sysexits.h. gc takes it from start as "try again".
-	exitTemporary = 75
 )
 
-// opTime bounds every operation but start and attach. gc allows 30 s and then kills; what is left is for saying what went wrong.
+// opTime bounds every operation but those that go on until someone ends them, and start. gc allows 30 s and then kills; what is left is for saying what went wrong.
 const opTime = 28 * time.Second
 
 // Config says which front this is.
@@ -37,11 +34,15 @@ type Config struct {
 	InProcess bool
 }
 
-// Run does the operation that argv asks for (argv[0] is the program, as started) and gives the process's exit status. The end of ctx cancels what
-// is under way, in the hub as well, and so do SIGTERM, SIGINT and SIGHUP; an operation that only looks, or is over at once, they just end, as they do most programs.
-// For attach, and when GC_HUB=off, the process becomes gcctl, and Run returns only if that fails.
-func Run(ctx context.Context, c Config, argv []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	r := &run{config: c, argv0: "gc-session-" + c.Backend, stdin: stdin, stdout: erring(stdout), stderr: erring(stderr), getenv: os.Getenv}
+// RunSession does the operation of the contract for sessions that argv asks for (argv[0] is the program, as started) and gives the process's exit status.
+// The end of ctx cancels what is under way, in the hub as well, and so do SIGTERM, SIGINT and SIGHUP; an operation that only looks, or is over at once, they just
+// end, as they do most programs. For attach, and when GC_HUB=off, the process becomes gcctl, and RunSession returns only if that fails.
+func RunSession(ctx context.Context, c Config, argv []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return serve(ctx, &sessions, c, argv, stdin, stdout, stderr)
+}
+
+func serve(ctx context.Context, of *contract, c Config, argv []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	r := &run{contract: of, config: c, argv0: of.program + c.Backend, stdin: stdin, stdout: erring(stdout), stderr: erring(stderr), getenv: os.Getenv}
 	if len(argv) > 0 && argv[0] != "" {
 		r.argv0, argv = argv[0], argv[1:]
 	}
@@ -50,14 +51,15 @@ func Run(ctx context.Context, c Config, argv []string, stdin io.Reader, stdout, 
 
 // run is one operation of one process.
 type run struct {
-	config Config
-	argv0  string
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
-	getenv func(string) string
-	op     operation
-	link   link
+	contract *contract
+	config   Config
+	argv0    string
+	stdin    io.Reader
+	stdout   io.Writer
+	stderr   io.Writer
+	getenv   func(string) string
+	op       operation
+	link     link
 }
 
 func (r *run) do(ctx context.Context, args []string) int {
@@ -70,7 +72,7 @@ func (r *run) do(ctx context.Context, args []string) int {
 	case "--version":
 		return r.status(r.print(wire.BuildVersion() + "\n"))
 	}
-	op, known := operations[args[0]]
+	op, known := r.contract.operations[args[0]]
 	if !known {
 		r.say("unknown operation %q: try %q", args[0], r.program()+" --help")
 		return exitUnknownOp
@@ -113,9 +115,13 @@ func (r *run) print(text string) error {
 
 // say writes one line to stderr. A stderr that can't be written leaves the exit status to tell.
 func (r *run) say(format string, args ...any) {
-	text := oneLine(fmt.Sprintf(format, args...))
-	if r.op.name == "start" {
-		text = withoutExists(text)
+	r.write(fmt.Sprintf(format, args...), nil)
+}
+
+func (r *run) write(text string, err error) {
+	text = oneLine(text)
+	if r.op.reword != nil {
+		text = r.op.reword(text, err)
 	}
 	_, _ = io.WriteString(r.stderr, r.program()+": "+text+"\n")
 }
@@ -129,26 +135,9 @@ func (r *run) status(err error) int {
 
 // fail says what went wrong and gives the status to exit with.
 func (r *run) fail(err error) int {
-	code := wire.CodeOf(err)
-	var stale *staleError
-	switch {
-	case r.op.name == "start" && code == wire.CodeExists:
-		// The one line that gc must read as a duplicate; the name can't spoil it.
-		_, _ = io.WriteString(r.stderr, r.program()+": start: "+oneLine(err.Error())+"\n")
+	r.write(r.explain(err), err)
+	if r.op.status == nil {
 		return exitFailed
-	case errors.As(err, &stale):
-		r.say("%s: %s", r.op.name, stale)
-	case code == wire.CodeCanceled:
-		r.say("%s: cancelled", r.op.name)
-	case code == wire.CodeTimeout && !r.op.unbounded:
-		r.say("%s: not done within %s: %s", r.op.name, opTime, err)
-	case r.op.name == "":
-		r.say("%s", err)
-	default:
-		r.say("%s: %s", r.op.name, err)
 	}
-	if r.op.name == "start" && (code == wire.CodeUnavailable || code == wire.CodeTimeout || lost(err)) {
-		return exitTemporary
-	}
-	return exitFailed
+	return r.op.status(err)
 }

@@ -32,7 +32,7 @@ func (h *scriptedHub) front(stdin string, args ...string) result {
 
 func runFront(ctx context.Context, connect func(context.Context) (*mux.Conn, error), env map[string]string, stdin string, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	r := &run{config: Config{Backend: "local", Connect: connect}, argv0: "gc-session-local", stdin: strings.NewReader(stdin), stdout: &stdout, stderr: &stderr,
+	r := &run{contract: &sessions, config: Config{Backend: "local", Connect: connect}, argv0: "gc-session-local", stdin: strings.NewReader(stdin), stdout: &stdout, stderr: &stderr,
 		getenv: func(name string) string { return env[name] }}
 	status := r.do(ctx, args)
 	return result{status, stdout.String(), stderr.String()}
@@ -71,7 +71,7 @@ func TestOnlyAnUnknownOperationGivesStatus2(t *testing.T) {
 	if got.status != 2 || got.stdout != "" {
 		t.Errorf("unknown operation: %+v, want status 2 and no output", got)
 	}
-	for name := range operations {
+	for name := range sessionOps {
 		if got := runFront(t.Context(), noHub, nil, "x", name, "a", "1", "b", "c"); got.status == 2 {
 			t.Errorf("%s: %+v, which gc takes for success", name, got)
 		}
@@ -302,7 +302,7 @@ func TestInputThatNeverEndsIsGivenUpWithTheContext(t *testing.T) {
 	defer out.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r := &run{config: Config{Backend: "local", Connect: noHub}, argv0: "x", stdin: in, stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }}
+	r := &run{contract: &sessions, config: Config{Backend: "local", Connect: noHub}, argv0: "x", stdin: in, stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }}
 	if status := r.do(ctx, []string{"nudge", "a"}); status != 1 {
 		t.Errorf("status %d, want 1", status)
 	}
@@ -344,7 +344,7 @@ func TestAnAnswerThatCannotBeWrittenIsNoSuccess(t *testing.T) {
 	})
 	for _, args := range [][]string{{"is-running", "a"}, {"peek", "a", "1"}, {"list-running", ""}, {"get-last-activity", "a"}, {"get-meta", "a", "K"}, {"protocol"}, {"--help"}} {
 		var stderr bytes.Buffer
-		r := &run{config: Config{Backend: "local", Connect: h.connect}, argv0: "x", stdin: strings.NewReader(""), stdout: fullDisk{}, stderr: &stderr, getenv: func(string) string { return "" }}
+		r := &run{contract: &sessions, config: Config{Backend: "local", Connect: h.connect}, argv0: "x", stdin: strings.NewReader(""), stdout: fullDisk{}, stderr: &stderr, getenv: func(string) string { return "" }}
 		if status := r.do(t.Context(), args); status != 1 || !strings.Contains(stderr.String(), "no space left") {
 			t.Errorf("%s: status %d, %q", args[0], status, stderr.String())
 		}

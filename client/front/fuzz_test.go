@@ -25,7 +25,7 @@ func FuzzArguments(f *testing.F) {
 		if len(args) > 0 && args[0] == "attach" {
 			return // which becomes another program
 		}
-		known := len(args) > 0 && (operations[args[0]].do != nil || args[0] == "-h" || args[0] == "--help" || args[0] == "--version")
+		known := len(args) > 0 && (sessionOps[args[0]].do != nil || args[0] == "-h" || args[0] == "--help" || args[0] == "--version")
 		got := runFront(t.Context(), noHub, nil, "input", args...)
 		if (got.status == exitUnknownOp) != (len(args) > 0 && !known) {
 			t.Errorf("%q: %+v", args, got)

@@ -11,9 +11,9 @@ import (
 	"github.com/gascity/agentd/agentd/wire"
 )
 
-// ExecCommand is the hidden command of gcctl that does what a front does with a hub of its own, for GC_HUB=off. Its arguments are the backend,
-// the front's argv[0] and the operation with its arguments, none of them a flag.
-const ExecCommand = "exec-session"
+// ExecSession is the hidden command of gcctl that does what a front for sessions does with a hub of its own, for GC_HUB=off. Its arguments are the
+// backend, the front's argv[0] and the operation with its arguments, none of them a flag.
+const ExecSession = "exec-session"
 
 // attach becomes gcctl, which has all that a terminal needs.
 func attach(_ context.Context, r *run, args []string) error {
@@ -22,7 +22,7 @@ func attach(_ context.Context, r *run, args []string) error {
 
 // becomeHubless becomes a gcctl that needs no hub's process.
 func (r *run) becomeHubless(args []string) error {
-	return r.become(append([]string{ExecCommand, r.config.Backend, r.argv0}, args...)...)
+	return r.become(append([]string{r.contract.exec, r.config.Backend, r.argv0}, args...)...)
 }
 
 // become replaces this process with gcctl. It returns only when that fails.

@@ -39,6 +39,26 @@ func start(ctx context.Context, r *run, args []string) error {
 	return err
 }
 
+// exitTemporary is EX_TEMPFAIL of sysexits.h. gc takes it from start as "try again".
+const exitTemporary = 75
+
+// startStatus is the exit status of a start that failed.
+func startStatus(err error) int {
+	code := wire.CodeOf(err)
+	if code == wire.CodeUnavailable || code == wire.CodeTimeout || lost(err) {
+		return exitTemporary
+	}
+	return exitFailed
+}
+
+// startSays keeps what gc looks for out of all that start says, but for the one line that gc must read as a duplicate.
+func startSays(text string, err error) string {
+	if wire.CodeOf(err) == wire.CodeExists {
+		return text
+	}
+	return withoutExists(text)
+}
+
 // launch asks for the session, and passes on the warnings that come meanwhile.
 func (r *run) launch(ctx context.Context, c *mux.Conn, q mux.Request) error {
 	k, err := c.Open(ctx, q)

@@ -12,7 +12,7 @@ import (
 // newExecSession is what a front becomes when GC_HUB=off: the same operation, with the hub's code in this process.
 func newExecSession(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:                front.ExecCommand + " BACKEND PROGRAM OPERATION [ARG…]",
+		Use:                front.ExecSession + " BACKEND PROGRAM OPERATION [ARG…]",
 		Short:              "Do one operation of gc's exec contract without a hub's process",
 		Hidden:             true,
 		DisableFlagParsing: true, // a session may be called "--help"
@@ -38,7 +38,7 @@ func (a *app) execSession(ctx context.Context, backend string, argv []string) er
 		return h.Connect(ctx)
 	}
 	config := front.Config{Backend: backend, Connect: connect, InProcess: true}
-	if status := front.Run(ctx, config, argv, a.streams.In, a.streams.Out, a.streams.Err); status != 0 {
+	if status := front.RunSession(ctx, config, argv, a.streams.In, a.streams.Out, a.streams.Err); status != 0 {
 		return statusError(status)
 	}
 	return nil

@@ -14,7 +14,7 @@ func main() {
 	// A panic would exit 2, which gc takes for success. This makes it 134.
 	debug.SetTraceback("crash")
 	testOnlyBegin()
-	os.Exit(front.Run(context.Background(), front.Config{Backend: "local", Connect: connect.Local}, os.Args, os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(front.RunSession(context.Background(), front.Config{Backend: "local", Connect: connect.Local}, os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
 
 // testOnlyBegin runs before anything else that main does but the first line.
