@@ -19,6 +19,9 @@ const (
 	MaxMessage = 4 << 20
 	// MaxChunk bounds the payload of one binary message (stream bytes).
 	MaxChunk = 32 << 10
+	// FullChunk is how much of a long stream goes into one message. With the heads that it gets on its way to a pod it fills two TLS records; a little more would be
+	// three, and every program on the way takes up and passes on each by itself.
+	FullChunk = MaxChunk - 64
 	// MaxRequests bounds the requests in flight on one connection.
 	MaxRequests = 1024
 	// InitialCredit is how many stream bytes either side may send on a new stream before credit arrives. It covers a round trip of

@@ -106,7 +106,7 @@ func (s *stream) take(ctx context.Context, buf []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	size := max(1, min(len(s.buf), wire.MaxChunk))
+	size := max(1, min(len(s.buf), wire.FullChunk))
 	s.mu.Unlock()
 	if cap(buf) < size {
 		buf = make([]byte, size)

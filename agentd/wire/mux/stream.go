@@ -219,7 +219,7 @@ func (s *stream) write(ctx context.Context, p []byte) (int, error) {
 	return written, nil
 }
 
-// reserve waits for credit and takes up to want bytes of it, at most one chunk.
+// reserve waits for credit and takes up to want bytes of it, at most one message.
 func (s *stream) reserve(ctx context.Context, want int) (int, error) {
 	s.mu.Lock()
 	for {
@@ -234,7 +234,7 @@ func (s *stream) reserve(ctx context.Context, want int) (int, error) {
 			s.mu.Unlock()
 			return 0, io.ErrClosedPipe
 		case s.credit > 0:
-			n := min(int64(want), s.credit, wire.MaxChunk)
+			n := min(int64(want), s.credit, wire.FullChunk)
 			s.credit -= n
 			s.mu.Unlock()
 			return int(n), nil

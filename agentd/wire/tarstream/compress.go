@@ -16,7 +16,7 @@ const window = 1 << 20
 // Compress gives a writer whose bytes come out of w compressed (wire.EncodingZstd). Close ends the stream and leaves w open. It favours speed: the way to a pod
 // carries some 100 MB/s, and compressing must not be what is slow.
 func Compress(w io.Writer) (io.WriteCloser, error) {
-	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(2), zstd.WithLowerEncoderMem(true))
+	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(2))
 	if err != nil {
 		return nil, fmt.Errorf("compress: %w", err)
 	}

@@ -26,7 +26,7 @@ type Packed struct {
 // cut where it ended when its reading began; one that shrinks ends in zeros. A missing name gives fs.ErrNotExist, one that leads outside wire.CodeForbidden.
 func Pack(ctx context.Context, w io.Writer, root *os.Root, name string) (Packed, error) {
 	// A tar's headers and padding are small, and each write is a message on its way out of a session.
-	buffered := bufio.NewWriterSize(w, wire.MaxChunk)
+	buffered := bufio.NewWriterSize(w, wire.FullChunk)
 	p := packing{ctx: ctx, root: root, out: tar.NewWriter(buffered)}
 	name, err := local(filepath.ToSlash(name))
 	if err != nil {

@@ -40,7 +40,7 @@ type Packer struct {
 // and the entry's name: a file, a link, or a folder with all that is in it.
 func New(ctx context.Context, w io.Writer, warn func(string), skip func(src, entry string) bool) *Packer {
 	// A tar's headers and padding are small, and each write is a message on its way to a session.
-	out := bufio.NewWriterSize(w, wire.MaxChunk)
+	out := bufio.NewWriterSize(w, wire.FullChunk)
 	return &Packer{ctx: ctx, out: out, tar: tar.NewWriter(out), warn: warn, skip: skip}
 }
 
