@@ -48,6 +48,7 @@ type Hub struct {
 	owned    sync.WaitGroup // links
 	serving  sync.WaitGroup // clients
 	names    nameLocks
+	packing  chan struct{} // holds one for each start that packs ahead
 	requests atomic.Uint64
 	http     *http.Server
 	pipe     *pipeListener // set by the first Connect
@@ -75,6 +76,7 @@ func New(b Backend, o Options) *Hub {
 	h := &Hub{
 		backend: b, options: o, log: o.Logger, started: time.Now(), busy: time.Now(),
 		names:    nameLocks{held: map[string]*nameLock{}},
+		packing:  make(chan struct{}, packingAhead),
 		sessions: map[string]*session{},
 		starting: map[string]context.CancelCauseFunc{},
 		clients:  map[*client]struct{}{},

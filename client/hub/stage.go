@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,11 +17,11 @@ import (
 
 // stage sends the start's files in their order, each over the last.
 func (f *starting) stage(ctx context.Context, conn *mux.Conn) error {
-	all, err := f.hub.backend.Files(f.start, f.orders)
-	if err != nil {
-		return err
+	if f.packed == nil {
+		return nil
 	}
-	for _, files := range all {
+	defer f.packed.sent()
+	for _, files := range f.packed.files {
 		f.push(wire.Progress{Step: fmt.Sprintf("copying %s", files.What)})
 		if err := f.put(ctx, conn, files); err != nil {
 			return fmt.Errorf("copy %s: %w", files.What, err)
@@ -40,7 +41,7 @@ func (f *starting) put(ctx context.Context, conn *mux.Conn, files Files) error {
 		return err
 	}
 	defer call.Cancel()
-	err = f.send(ctx, call, files)
+	err = f.packed.next(ctx, call)
 	if err == nil {
 		err = call.CloseWrite()
 	}
@@ -63,16 +64,16 @@ func (f *starting) send(ctx context.Context, w io.Writer, files Files) error {
 		if err != nil {
 			return err
 		}
-		if err := f.pack(ctx, z, files); err != nil {
+		if err := f.tar(ctx, z, files); err != nil {
 			_ = z.Close() // the tar is incomplete already
 			return err
 		}
 		return z.Close()
 	}
-	return f.pack(ctx, w, files)
+	return f.tar(ctx, w, files)
 }
 
-func (f *starting) pack(ctx context.Context, w io.Writer, files Files) error {
+func (f *starting) tar(ctx context.Context, w io.Writer, files Files) error {
 	p := pack.New(ctx, w, func(w string) { f.push(wire.Progress{Warning: w}) }, files.Skip)
 	if err := files.Fill(p); err != nil {
 		return err
@@ -115,7 +116,9 @@ func compressed(ctx context.Context, x *mux.Exchange, s *session, ask wire.Put) 
 
 // compress sends what r holds, and its end.
 func compress(call *mux.Call, r io.Reader) error {
-	z, err := tarstream.Compress(call)
+	// What comes out is as large as it happens to be, and each write is a message of its own.
+	out := bufio.NewWriterSize(call, wire.FullChunk)
+	z, err := tarstream.Compress(out)
 	if err != nil {
 		return err
 	}
@@ -124,7 +127,7 @@ func compress(call *mux.Call, r io.Reader) error {
 		_ = z.Close() // the tar is incomplete already
 		return err
 	}
-	if err := z.Close(); err != nil {
+	if err := errors.Join(z.Close(), out.Flush()); err != nil {
 		return err
 	}
 	return call.CloseWrite()

@@ -63,10 +63,14 @@ type starting struct {
 	push  func(wire.Progress)
 	// orders is what agentd is told, made once there is room for the session.
 	orders *wire.Launch
+	// packed are the files to send, nil if there are none.
+	packed *packed
+	owned  sync.WaitGroup
 }
 
 // run is the start flow, the same for every backend. What it made is gone again when it fails.
 func (f *starting) run(ctx context.Context) (wire.Status, error) {
+	defer f.endPacking()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	unlock, err := f.hub.names.lock(ctx, f.name)
@@ -102,6 +106,9 @@ func (f *starting) create(ctx context.Context) (*session, *wire.Status, error) {
 				return nil, nil, err
 			}
 			f.orders = orders
+			if err := f.pack(ctx); err != nil {
+				return nil, nil, err
+			}
 		}
 		f.push(wire.Progress{Step: "creating the session"})
 		ep, err := f.hub.backend.Create(ctx, Spec{
