@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -107,4 +108,11 @@ func (w *watcher) next(t *testing.T, n int) []events.Event {
 		}
 	}
 	return got
+}
+
+// replace replaces a ConfigMap by kubectl, as long as nobody else was faster.
+func replace(c *cluster.Cluster, namespace, text string) error {
+	cmd := exec.Command(c.Kubectl, "--kubeconfig", c.Kubeconfig, "-n", namespace, "replace", "-f", "-")
+	cmd.Stdin = strings.NewReader(text)
+	return cmd.Run()
 }

@@ -1,0 +1,345 @@
+package configmap
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/gascity/agentd/client/events"
+	"github.com/gascity/agentd/test/cluster"
+)
+
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		lost func(*http.Request) bool
+		seq  uint64
+	}{
+		"of storing the event":  {to("POST", "/configmaps"), 2},
+		"of taking the number":  {to("PUT", "/gc-events-seq"), 3},
+		"of asking whose it is": {func(r *http.Request) bool { return to("GET", "/gc-evt-0000000002")(r) }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := cluster.Need(t)
+			ns := c.Namespace(t)
+			w := &way{}
+			l := open(t, c, ns, w.over)
+			record(t, l, `{"message":"a"}`)
+			stored := once(to("POST", "/configmaps"))
+			w.set(func() {
+				lost := once(test.lost)
+				w.loses = func(r *http.Request) bool {
+					return lost(r) || strings.HasPrefix(name, "of asking") && stored(r)
+				}
+			})
+			if seq := record(t, l, `{"message":"b"}`); seq != test.seq {
+				t.Errorf("it has number %d, want %d", seq, test.seq)
+			}
+			if got, want := list(t, l, events.Filter{}, 0), fmt.Sprintf("1:a %d:b", test.seq); got != want {
+				t.Errorf("stored are %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestARepeatWithItsNumberAndMark(t *testing.T) {
+	t.Parallel()
+	c := cluster.Need(t)
+	ns := c.Namespace(t)
+	first, second := open(t, c, ns), open(t, c, ns)
+	told := uint64(0)
+	r := events.Record{Event: event(t, `{"message":"a"}`), Mark: "mark-a", Reserved: func(seq uint64) error { told = seq; return nil }}
+	got, err := first.Record(t.Context(), r)
+	if err != nil || got.Seq != 1 || told != 1 {
+		t.Fatalf("the first has %+v, %v, and was told %d", got, err, told)
+	}
+	r.Seq = told
+	if got, err := second.Record(t.Context(), r); err != nil || got.Seq != 1 {
+		t.Errorf("its repeat has %+v, %v", got, err)
+	}
+	// Its hub died after the swap, before anything was stored.
+	r = events.Record{Event: event(t, `{"message":"b"}`), Mark: "mark-b", Reserved: func(uint64) error { return errors.New("the hub is dead") }}
+	if _, err := first.Record(t.Context(), r); err == nil || !strings.Contains(err.Error(), "dead") {
+		t.Errorf("a caller that couldn't be told: %v", err)
+	}
+	r.Seq, r.Reserved = 2, nil
+	if got, err := second.Record(t.Context(), r); err != nil || got.Seq != 2 {
+		t.Errorf("its repeat has %+v, %v", got, err)
+	}
+	// Another event has the number.
+	r = events.Record{Event: event(t, `{"message":"c"}`), Mark: "mark-c", Seq: 2, Reserved: func(seq uint64) error { told = seq; return nil }}
+	if got, err := second.Record(t.Context(), r); err != nil || got.Seq != 3 || told != 3 {
+		t.Errorf("one with another's number has %+v, %v, and was told %d", got, err, told)
+	}
+	if got := list(t, first, events.Filter{}, 0); got != "1:a 2:b 3:c" {
+		t.Errorf("stored are %s", got)
+	}
+}
+
+func TestACallersNumberIsOnItsWayBeforeItsEvent(t *testing.T) {
+	t.Parallel()
+	c := cluster.Need(t)
+	ns := c.Namespace(t)
+	l := open(t, c, ns)
+	_, err := l.Record(t.Context(), events.Record{Event: event(t, `{}`), Reserved: func(seq uint64) error {
+		if _, err := c.Client.CoreV1().ConfigMaps(ns).Get(t.Context(), eventName(seq), metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			t.Errorf("when its caller is told, number %d is stored already: %v", seq, err)
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheCounterIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*testing.T, *cluster.Cluster, string){
+		"when it was deleted": func(t *testing.T, c *cluster.Cluster, ns string) {
+			c.Run(t, "-n", ns, "delete", "configmap", "gc-events-seq")
+		},
+		"when it went back": func(t *testing.T, c *cluster.Cluster, ns string) {
+			c.Run(t, "-n", ns, "patch", "configmap", "gc-events-seq", "-p", `{"data":{"seq":"0"}}`)
+		},
+		"when it is no number": func(t *testing.T, c *cluster.Cluster, ns string) {
+			c.Run(t, "-n", ns, "patch", "configmap", "gc-events-seq", "-p", `{"data":{"seq":"x"}}`)
+		},
+		"when it has lost its labels": func(t *testing.T, c *cluster.Cluster, ns string) {
+			c.Run(t, "-n", ns, "label", "configmap", "gc-events-seq", "gc/component-")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := cluster.Need(t)
+			ns := c.Namespace(t)
+			l := open(t, c, ns)
+			for range 3 {
+				record(t, l, `{"message":"a"}`)
+			}
+			spoil(t, c, ns)
+			if seq := record(t, open(t, c, ns), `{"message":"b"}`); seq != 4 {
+				t.Errorf("another's next has number %d", seq)
+			}
+			if seq := record(t, l, `{"message":"c"}`); seq != 5 {
+				t.Errorf("its own next has number %d", seq)
+			}
+			if got := list(t, l, events.Filter{}, 0); got != "1:a 2:a 3:a 4:b 5:c" {
+				t.Errorf("stored are %s", got)
+			}
+		})
+	}
+}
+
+func TestAScriptWritesAlong(t *testing.T) {
+	t.Parallel()
+	c := cluster.Need(t)
+	ns := c.Namespace(t)
+	l := open(t, c, ns)
+	if err := l.Ensure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w := watching(t, open(t, c, ns), 0)
+	const each, writers = 8, 3
+	var writing sync.WaitGroup
+	var mu sync.Mutex
+	messages := map[uint64]string{}
+	note := func(seq uint64, message string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if other, is := messages[seq]; is {
+			t.Errorf("%s and %s have number %d", other, message, seq)
+		}
+		messages[seq] = message
+	}
+	scriptDone := make(chan struct{})
+	writing.Go(func() {
+		defer close(scriptDone)
+		for i := range each {
+			note(script(t, c, ns, fmt.Sprintf("script %d", i)), fmt.Sprintf("script %d", i))
+		}
+	})
+	for i := range writers {
+		writing.Go(func() {
+			for n := 0; ; n++ {
+				message := fmt.Sprintf("%d.%d", i, n)
+				note(record(t, l, `{"type":"x","message":%q}`, message), message)
+				select {
+				case <-scriptDone:
+					return
+				case <-time.After(300 * time.Millisecond): // leaves the script a chance: it takes that long itself
+				}
+			}
+		})
+	}
+	writing.Wait()
+	last := uint64(0)
+	for _, e := range w.next(t, len(messages)) {
+		if e.Seq <= last || messages[e.Seq] != e.Message {
+			t.Fatalf("after %d the watch tells %d: %s, recorded was %q", last, e.Seq, e.Message, messages[e.Seq])
+		}
+		last = e.Seq
+	}
+}
+
+// script records an event by the steps of gc's script, and gives its number. It goes on where the script would give up.
+func script(t *testing.T, c *cluster.Cluster, ns, message string) uint64 {
+	t.Helper()
+	for {
+		var counter corev1.ConfigMap
+		if err := json.Unmarshal([]byte(c.Run(t, "-n", ns, "get", "configmap", "gc-events-seq", "-o", "json")), &counter); err != nil {
+			t.Fatal(err)
+		}
+		seq, _ := counterSeq(&counter)
+		seq++
+		text := fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"gc-events-seq","resourceVersion":%q,"labels":{"app.kubernetes.io/managed-by":"gascity","gc/component":"event-seq"}},"data":{"seq":"%d"}}`, counter.ResourceVersion, seq)
+		if err := replace(c, ns, text); err != nil {
+			continue
+		}
+		body, err := json.Marshal(fmt.Sprintf(`{"seq":%d,"type":"x","ts":"2026-01-02T03:04:05Z","actor":"s","message":%q}`, seq, message))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.RunWith(t, fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"gc-evt-%010d","labels":{"app.kubernetes.io/managed-by":"gascity","gc/component":"event","gc/type":"x","gc/actor":"s"}},"data":{"event":%s}}`, seq, body),
+			"-n", ns, "create", "-f", "-")
+		return seq
+	}
+}
+
+// refusing is a log in front of an API server that refuses connections, also in a bubble of testing/synctest.
+func refusing(t *testing.T, change ...func(*Config)) *Log {
+	t.Helper()
+	config := Config{Rest: &rest.Config{Host: "https://api.test", Transport: &way{refuses: true}}, Namespace: "gc"}
+	for _, do := range change {
+		do(&config)
+	}
+	l, err := Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestAnAPIServerThatRefusesIsTriedFor10s(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := refusing(t)
+		defer l.Close()
+		began := time.Now()
+		_, err := l.Record(t.Context(), events.Record{Event: event(t, `{}`)})
+		if took := time.Since(began); !refusedConnection(err) || took < patience || took > patience+2*time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		began = time.Now()
+		_, err = l.Record(ctx, events.Record{Event: event(t, `{}`)})
+		if took := time.Since(began); err == nil || took != 3*time.Second {
+			t.Errorf("a caller that has less time is told after %v: %v", took, err)
+		}
+	})
+}
+
+func TestReadersAreToldThatTheAPIServerIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := refusing(t)
+		defer l.Close()
+		began := time.Now()
+		found, err := l.List(t.Context(), events.Filter{}, 0)
+		if took := time.Since(began); !refusedConnection(err) || found != nil || took != remakeTime {
+			t.Errorf("a list after %v: %v, %v", took, found, err)
+		}
+		if _, err := l.Latest(t.Context()); !refusedConnection(err) {
+			t.Errorf("the latest number: %v", err)
+		}
+		began = time.Now()
+		err = l.Watch(t.Context(), 0, func(events.Event) error { return nil })
+		if took := time.Since(began); !refusedConnection(err) || took != patience {
+			t.Errorf("a watch ends after %v: %v", took, err)
+		}
+	})
+}
+
+func TestTheBatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var taken []int
+		next := uint64(1)
+		var running sync.WaitGroup
+		b := newBatch(func(ctx context.Context, n int) (uint64, time.Time, error) {
+			time.Sleep(time.Second) // of the bubble's clock
+			taken = append(taken, n)
+			if len(taken) == 3 {
+				return 0, time.Time{}, errors.New("no")
+			}
+			first := next
+			next += uint64(n)
+			return first, time.Now(), nil
+		}, func(run func(context.Context)) { running.Go(func() { run(t.Context()) }) })
+		seen := map[uint64]int{}
+		failed := 0
+		var mu sync.Mutex
+		reserve := func(ctx context.Context) {
+			running.Go(func() {
+				r := b.reserve(ctx)
+				mu.Lock()
+				defer mu.Unlock()
+				if r.err != nil {
+					failed++
+				} else {
+					seen[r.seq]++
+				}
+			})
+		}
+		reserve(t.Context())
+		synctest.Wait()
+		for range 9 {
+			reserve(t.Context())
+		}
+		left, leave := context.WithCancel(t.Context())
+		reserve(left)
+		synctest.Wait()
+		leave()
+		time.Sleep(1500 * time.Millisecond)
+		for range 4 { // their swap fails
+			reserve(t.Context())
+		}
+		running.Wait()
+		if got := fmt.Sprint(taken); got != "[1 9 4]" {
+			t.Errorf("swaps took %s", got)
+		}
+		if len(seen) != 10 || failed != 5 {
+			t.Errorf("given out are %v, and %d have none", seen, failed)
+		}
+		for seq, times := range seen {
+			if times != 1 || seq == 0 || seq > 10 {
+				t.Errorf("%d was given out %d times", seq, times)
+			}
+		}
+	})
+}
+
+func TestLabels(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"bead.created": "bead.created", "": "", "  ": "", "_a_": "a", "gastown/mayor": "gastown-mayor", "é": "", "a\nb": "a-b",
+		strings.Repeat("x", 62) + ".y": strings.Repeat("x", 62), strings.Repeat("y", 70): strings.Repeat("y", 63),
+	} {
+		if got := labelValue(text); got != want {
+			t.Errorf("of %q: %q, want %q", text, got, want)
+		}
+	}
+}
