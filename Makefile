@@ -13,8 +13,8 @@ AGENT_CLI    ?=
 ENGINE       ?= auto
 ARCH         ?= $(shell $(GO) env GOARCH)
 
-PROGRAMS  := agentd gcctl gc-session-local gc-session-k8s
-IMAGED    := agentd gcctl gc-session-k8s
+PROGRAMS  := agentd gcctl gc-session-local gc-session-k8s gc-events-local gc-events-k8s
+IMAGED    := agentd gcctl gc-session-k8s gc-events-k8s
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 SCRIPTS   := .ci/run test/needs test/vuln test/demo/demo images/agent/setup $(addprefix test/cluster/,cluster node pki programs) deploy/base/dolt/password.sh test/deploy/dolt test/eventscript/gc-events-k8s
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/client/events"
 )
 
 // The exit statuses of a front.
@@ -32,6 +33,8 @@ type Config struct {
 	Connect func(context.Context) (*mux.Conn, error)
 	// InProcess tells that Connect reaches a hub within this process, so that GC_HUB=off is obeyed already.
 	InProcess bool
+	// Log opens the event log where no hub keeps it, in place of Connect; nil: the hub keeps it.
+	Log func() (events.Log, error)
 }
 
 // RunSession does the operation of the contract for sessions that argv asks for (argv[0] is the program, as started) and gives the process's exit status.
@@ -82,7 +85,7 @@ func (r *run) do(ctx context.Context, args []string) int {
 	if err := op.check(r.program(), args[1:]); err != nil {
 		return r.fail(err)
 	}
-	if r.getenv("GC_HUB") == "off" && !r.config.InProcess && !op.alone {
+	if r.getenv("GC_HUB") == "off" && !r.config.InProcess && !op.alone && r.config.Log == nil {
 		return r.fail(r.becomeHubless(args))
 	}
 	if !op.looks && !op.atOnce || r.config.InProcess {

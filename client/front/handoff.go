@@ -15,6 +15,9 @@ import (
 // backend, the front's argv[0] and the operation with its arguments, none of them a flag.
 const ExecSession = "exec-session"
 
+// ExecEvents is the same for events.
+const ExecEvents = "exec-events"
+
 // attach becomes gcctl, which has all that a terminal needs.
 func attach(_ context.Context, r *run, args []string) error {
 	return r.become("attach", "--backend", r.config.Backend, "--", args[0])

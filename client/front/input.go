@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+
+	"github.com/gascity/agentd/agentd/wire"
 )
 
 // readInput reads stdin to its end, at most limit bytes. What is on stdin is called what, for messages.
@@ -24,7 +26,7 @@ func (r *run) readInput(ctx context.Context, what string, limit int) ([]byte, er
 			return nil, fmt.Errorf("read %s from stdin: %w", what, in.err)
 		}
 		if len(in.data) > limit {
-			return nil, fmt.Errorf("%s on stdin is over the limit of %d bytes", what, limit)
+			return nil, wire.Errorf(wire.CodeTooLarge, "%s on stdin is over the limit of %d bytes", what, limit)
 		}
 		return in.data, nil
 	case <-ctx.Done():

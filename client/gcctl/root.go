@@ -78,7 +78,7 @@ func newRoot(a *app) *cobra.Command {
 	add(root, "looking", newPeek(a), newLogs(a))
 	add(root, "typing", newAttach(a), newNudge(a), newKeys(a), newInterrupt(a))
 	add(root, "other", newHub(a), newDoctor(a), newCompletion(a), newVersion(a))
-	root.AddCommand(newExecSession(a))
+	root.AddCommand(newExecSession(a), newExecEvents(a))
 	callIt(root, a.program())
 	root.SetHelpCommandGroupID("other")
 	root.InitDefaultHelpCmd()

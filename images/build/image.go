@@ -13,7 +13,7 @@ import (
 )
 
 // clients are the programs that speak to a cluster, which the image of gcctl carries.
-var clients = []string{"gcctl", "gc-session-k8s"}
+var clients = []string{"gcctl", "gc-session-k8s", "gc-events-k8s"}
 
 // agentdLimit bounds the image that carries just agentd: it is pulled on each node, and copied at the start of each pod that uses it.
 const agentdLimit = 12 << 20

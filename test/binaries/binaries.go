@@ -10,7 +10,7 @@ import (
 )
 
 // Programs are the names of all programs.
-var Programs = []string{"agentd", "gcctl", "gc-session-local", "gc-session-k8s"}
+var Programs = []string{"agentd", "gcctl", "gc-session-local", "gc-session-k8s", "gc-events-local", "gc-events-k8s"}
 
 // Build puts all programs into dir. The go command's cache makes a second build cheap.
 func Build(dir string) error {
