@@ -31,6 +31,15 @@ func Permissions() []Permission {
 	}
 }
 
+// EventPermissions are all that writing and reading the event log asks of the API server. The role agentd-events of deploy/ allows these and no others;
+// pruning, which deletes, has a role of its own.
+func EventPermissions() []Permission {
+	return []Permission{
+		{Resource: "configmaps", Verbs: []string{"get", "list", "watch", "create"}, Purpose: "record and read events"},
+		{Resource: "configmaps", Name: eventCounter, Verbs: []string{"update"}, Purpose: "record events"},
+	}
+}
+
 // makeKeys is needed once in the life of a namespace.
 var makeKeys = Permission{Resource: "secrets", Verbs: []string{"create"}, Purpose: "make the keys of agents"}
 

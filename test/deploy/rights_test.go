@@ -91,7 +91,10 @@ func TestEveryoneMayDoWhatTheyNeedAndNothingElse(t *testing.T) {
 	for _, p := range kube.Permissions() {
 		operator = append(operator, may(p.Resource, p.Name, strings.Join(p.Verbs, " "))...)
 	}
-	events := slices.Concat(may("configmaps", "", "get list watch create"), may("configmaps", "gc-events-seq", "update"))
+	var events []string
+	for _, p := range kube.EventPermissions() {
+		events = append(events, may(p.Resource, p.Name, strings.Join(p.Verbs, " "))...)
+	}
 	prune := slices.Concat(may("configmaps", "", "list create delete"), may("configmaps", "gc-events-seq", "get update"))
 	viewer := slices.Concat(may("pods", "", "get list watch"), may("events", "", "get list watch"), may("pods/log", "", "get"))
 

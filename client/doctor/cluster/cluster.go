@@ -45,6 +45,7 @@ const (
 	clusterGroup   = "cluster"
 	namespaceGroup = "namespace"
 	accessGroup    = "permissions"
+	eventsGroup    = "events"
 	podsGroup      = "pods"
 )
 
@@ -75,9 +76,10 @@ func (c *Cluster) Checks() []doctor.Check {
 	for _, p := range kube.Permissions() {
 		checks = append(checks, doctor.Check{
 			Group: accessGroup, Name: "permissions for " + p.Resource, Needs: []string{serverCheck},
-			Run: func(ctx context.Context) []doctor.Finding { return c.permission(ctx, p) },
+			Run: func(ctx context.Context) []doctor.Finding { return c.permission(ctx, p, operatorRole) },
 		})
 	}
+	checks = append(checks, c.eventChecks()...)
 	checks = append(checks,
 		doctor.Check{Group: podsGroup, Name: settingsCheck, Run: c.readSettings},
 		doctor.Check{Group: podsGroup, Name: podCheck, Needs: []string{settingsCheck, namespaceCheck}, Run: c.rehearse},

@@ -10,9 +10,12 @@ import (
 	"github.com/gascity/agentd/client/kube"
 )
 
-// operatorRole says how people get the permissions.
-func (c *Cluster) operatorRole() string {
-	return "an administrator gives you the role of deploy/: kubectl -n " + c.config.Target.Namespace + " create rolebinding agentd-you --role=agentd-operator --user=YOU"
+// operatorRole is the role of deploy/ for those who drive agents.
+const operatorRole = "agentd-operator"
+
+// role says how people get a role.
+func (c *Cluster) role(name string) string {
+	return "an administrator gives you the role of deploy/: kubectl -n " + c.config.Target.Namespace + " create rolebinding " + name + "-you --role=" + name + " --user=YOU"
 }
 
 func (c *Cluster) namespace(ctx context.Context) []doctor.Finding {
@@ -39,10 +42,10 @@ func (c *Cluster) keys(ctx context.Context) []doctor.Finding {
 	case keys.May:
 		return one(doctor.Good("there are no keys for agents yet; the first start makes them (secret agentd-keys)"))
 	}
-	return one(doctor.Bad("let somebody start a session who may create secrets; "+c.operatorRole(), "there are no keys for agents (secret agentd-keys), and you may not make them"))
+	return one(doctor.Bad("let somebody start a session who may create secrets; "+c.role(operatorRole), "there are no keys for agents (secret agentd-keys), and you may not make them"))
 }
 
-func (c *Cluster) permission(ctx context.Context, p kube.Permission) []doctor.Finding {
+func (c *Cluster) permission(ctx context.Context, p kube.Permission, role string) []doctor.Finding {
 	what := p.Resource
 	if p.Name != "" {
 		what += "/" + p.Name
@@ -58,7 +61,7 @@ func (c *Cluster) permission(ctx context.Context, p kube.Permission) []doctor.Fi
 	if p.Dispensable {
 		find = doctor.Doubtful
 	}
-	return one(find(c.operatorRole(), "you may not %s %s, which is needed to %s", list(missing), what, p.Purpose))
+	return one(find(c.role(role), "you may not %s %s, which is needed to %s", list(missing), what, p.Purpose))
 }
 
 // list puts words in a row.
