@@ -101,12 +101,12 @@ func copyStream(ctx context.Context, dst, src *stream) error {
 // allocated before bytes are there.
 func (s *stream) take(ctx context.Context, buf []byte) ([]byte, error) {
 	s.mu.Lock()
-	for len(s.buf) == 0 && !s.inEOF && s.err == nil {
+	for s.received.length == 0 && !s.inEOF && s.err == nil {
 		if err := s.wait(ctx, inBytes); err != nil {
 			return nil, err
 		}
 	}
-	size := max(1, min(len(s.buf), wire.FullChunk))
+	size := max(1, min(s.received.length, wire.FullChunk))
 	s.mu.Unlock()
 	if cap(buf) < size {
 		buf = make([]byte, size)

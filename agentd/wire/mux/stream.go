@@ -25,10 +25,10 @@ type stream struct {
 	cancel context.CancelFunc
 
 	mu       sync.Mutex
-	buf      []byte // received, not yet read
-	window   int64  // how much the peer was told it may have outstanding
-	allowed  int64  // how much of it the peer may still send
-	consumed int64  // read since the last credit we gave
+	received queue // not yet read
+	window   int64 // how much the peer was told it may have outstanding
+	allowed  int64 // how much of it the peer may still send
+	consumed int64 // read since the last credit we gave
 	inEOF    bool
 	outEOF   bool
 	credit   int64 // how much we may still send
@@ -85,7 +85,7 @@ func (s *stream) receive(data []byte) error {
 	if s.allowed -= int64(len(data)); s.allowed < 0 {
 		return fmt.Errorf("exchange %d: more bytes than credit", s.id)
 	}
-	s.buf = append(s.buf, data...)
+	s.received.add(data)
 	s.notify(inBytes)
 	return nil
 }
@@ -140,7 +140,7 @@ func (s *stream) end(err error) {
 
 func (s *stream) read(ctx context.Context, p []byte) (int, error) {
 	s.mu.Lock()
-	for len(s.buf) == 0 {
+	for s.received.length == 0 {
 		switch {
 		case s.inEOF:
 			s.mu.Unlock()
@@ -153,10 +153,7 @@ func (s *stream) read(ctx context.Context, p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	n := copy(p, s.buf)
-	if s.buf = s.buf[n:]; len(s.buf) == 0 {
-		s.buf = nil // an idle stream holds no memory
-	}
+	n := s.received.take(p)
 	s.consumed += int64(n)
 	give := int64(0)
 	if s.consumed >= s.window/2 && !s.inEOF {
