@@ -12,8 +12,12 @@ import (
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/client/events"
 	"github.com/gascity/agentd/client/events/configmap"
+	"github.com/gascity/agentd/client/events/spool"
+	"github.com/gascity/agentd/client/hub"
 	"github.com/gascity/agentd/client/paths"
 )
+
+var _ hub.EventKeeper = (*Backend)(nil)
 
 // Events gives the event log of the namespace. It is cheap: nothing is asked of the API server until the log is used, unless there is something in the
 // spool, which is stored from now on.
@@ -23,12 +27,12 @@ func (b *Backend) Events() (events.Log, error) {
 	if b.events != nil {
 		return b.events, nil
 	}
-	dirs, err := paths.Open()
+	dir, err := b.spoolDir()
 	if err != nil {
 		return nil, err
 	}
 	log, err := configmap.Open(configmap.Config{
-		Rest: b.config, Namespace: b.target.Namespace, SpoolDir: filepath.Join(dirs.State, "spool-"+b.spoolName()), Logger: b.log, Explain: b.explainEvents,
+		Rest: b.config, Namespace: b.target.Namespace, SpoolDir: dir, Logger: b.log, Explain: b.explainEvents,
 	})
 	if err != nil {
 		return nil, err
@@ -37,10 +41,24 @@ func (b *Backend) Events() (events.Log, error) {
 	return log, nil
 }
 
-// spoolName tells the spool of this log from others.
-func (b *Backend) spoolName() string {
+// Spooled says whether events wait on this machine for the log to be reached. What can't be read may be some.
+func (b *Backend) Spooled() bool {
+	dir, err := b.spoolDir()
+	if err != nil {
+		return false // nothing can have been kept
+	}
+	empty, err := spool.Open(dir).Empty()
+	return err != nil || !empty
+}
+
+// spoolDir is the folder of the spool, one for each log.
+func (b *Backend) spoolDir() (string, error) {
+	dirs, err := paths.Open()
+	if err != nil {
+		return "", err
+	}
 	sum := sha256.Sum256([]byte(b.config.Host + "\x00" + b.target.Namespace))
-	return hex.EncodeToString(sum[:8])
+	return filepath.Join(dirs.State, "spool-"+hex.EncodeToString(sum[:8])), nil
 }
 
 // explainEvents is explain for the event log.
