@@ -16,10 +16,21 @@ const (
 	paintBusy
 	paintBad
 	paintFaint
+	// The rest tell kinds apart, and mean nothing else.
+	paintRed
+	paintGreen
+	paintYellow
+	paintBlue
+	paintMagenta
+	paintCyan
 )
 
+// hues are the paints that tell kinds apart.
+var hues = [...]paint{paintRed, paintGreen, paintYellow, paintBlue, paintMagenta, paintCyan}
+
 // sequences are the SGR parameters: of the 8 basic colours, so that the person's own scheme applies.
-var sequences = map[paint]string{paintGood: "32", paintBusy: "33", paintBad: "31", paintFaint: "2"}
+var sequences = map[paint]string{paintGood: "32", paintBusy: "33", paintBad: "31", paintFaint: "2",
+	paintRed: "31", paintGreen: "32", paintYellow: "33", paintBlue: "34", paintMagenta: "35", paintCyan: "36"}
 
 // palette paints, or doesn't.
 type palette struct{ on bool }

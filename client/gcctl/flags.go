@@ -37,6 +37,8 @@ func expected(kind string) string {
 	switch kind {
 	case "int":
 		return "a number"
+	case "uint64":
+		return "a number from 0 up"
 	case "duration":
 		return "a time with its unit, as in 10s"
 	case "bool":

@@ -106,6 +106,14 @@ func (a *app) usualBackend(cmd *cobra.Command) string {
 			return target.Kube
 		}
 	}
+	if aboutEvents(cmd) {
+		switch filepath.Base(strings.TrimPrefix(a.getenv("GC_EVENTS"), "exec:")) {
+		case "gc-events-k8s":
+			return target.Kube
+		case "gc-events-local":
+			return target.Local
+		}
+	}
 	if a.isPlugin() || filepath.Base(strings.TrimPrefix(a.getenv("GC_SESSION"), "exec:")) == "gc-session-k8s" {
 		return target.Kube
 	}

@@ -75,7 +75,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: "sessions", Title: "Sessions:"}, &cobra.Group{ID: "looking", Title: "Looking:"},
 		&cobra.Group{ID: "typing", Title: "Typing:"}, &cobra.Group{ID: "other", Title: "Other:"})
 	add(root, "sessions", newList(a), newStart(a), newStop(a), newMeta(a), newCopy(a))
-	add(root, "looking", newPeek(a), newLogs(a))
+	add(root, "looking", newPeek(a), newLogs(a), newEvents(a))
 	add(root, "typing", newAttach(a), newNudge(a), newKeys(a), newInterrupt(a))
 	add(root, "other", newHub(a), newDoctor(a), newCompletion(a), newVersion(a))
 	root.AddCommand(newExecSession(a), newExecEvents(a))
