@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/rest"
 )
@@ -20,10 +21,11 @@ type way struct {
 	refuses bool                     // connections
 	loses   func(*http.Request) bool // the answer, after the server has done what was asked
 	changes func(*http.Request)      // before it is sent
-	watches map[*cut]bool            // those that are open
+	watches chan io.Closer           // that were opened
 	seen    map[string]int           // how many requests of each method
-	before  func(*http.Request)      // called before it is sent
 }
+
+func newWay() *way { return &way{watches: make(chan io.Closer, 100), seen: map[string]int{}} }
 
 // over puts a way between a log and its API server.
 func (w *way) over(c *Config) {
@@ -48,10 +50,7 @@ func isWatch(r *http.Request) bool { return r.URL.Query().Get("watch") != "" }
 // RoundTrip is a request.
 func (w *way) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
-	refuses, loses, changes, before := w.refuses, w.loses != nil && w.loses(r), w.changes, w.before
-	if w.seen == nil {
-		w.seen, w.watches = map[string]int{}, map[*cut]bool{}
-	}
+	refuses, loses, changes := w.refuses, w.loses != nil && w.loses(r), w.changes
 	if isWatch(r) {
 		w.seen["WATCH"]++
 	} else {
@@ -65,47 +64,26 @@ func (w *way) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.Clone(r.Context())
 		changes(r)
 	}
-	if before != nil {
-		before(r)
-	}
 	answer, err := w.next.RoundTrip(r)
 	if err == nil && loses {
 		_ = answer.Body.Close()
 		return nil, io.ErrUnexpectedEOF
 	}
 	if err == nil && isWatch(r) && answer.StatusCode == http.StatusOK {
-		body := &cut{ReadCloser: answer.Body, way: w}
-		w.set(func() { w.watches[body] = true })
-		answer.Body = body
+		w.watches <- answer.Body
 	}
 	return answer, err
 }
 
-// cut is the body of a watch, which may be ended.
-type cut struct {
-	io.ReadCloser
-	way *way
-}
-
-func (c *cut) Close() error {
-	c.way.set(func() { delete(c.way.watches, c) })
-	return c.ReadCloser.Close()
-}
-
-// breakWatches ends all watches, as an API server does every few minutes.
-func (w *way) breakWatches(t *testing.T) {
+// breakWatch ends the watch, as an API server does every few minutes, once there is one. From then on connections are refused, or not.
+func (w *way) breakWatch(t *testing.T, refuses bool) {
 	t.Helper()
-	w.mu.Lock()
-	var open []*cut
-	for c := range w.watches {
-		open = append(open, c)
-	}
-	w.mu.Unlock()
-	if len(open) == 0 {
-		t.Fatal("no watch is open")
-	}
-	for _, c := range open {
-		_ = c.Close()
+	select {
+	case open := <-w.watches:
+		w.set(func() { w.refuses = refuses })
+		_ = open.Close()
+	case <-time.After(20 * time.Second):
+		t.Fatal("there is no watch")
 	}
 }
 

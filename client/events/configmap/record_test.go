@@ -35,7 +35,7 @@ func TestLostAnswers(t *testing.T) {
 			t.Parallel()
 			c := cluster.Need(t)
 			ns := c.Namespace(t)
-			w := &way{}
+			w := newWay()
 			l := open(t, c, ns, w.over)
 			record(t, l, `{"message":"a"}`)
 			stored := once(to("POST", "/configmaps"))
@@ -152,76 +152,66 @@ func TestAScriptWritesAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := watching(t, open(t, c, ns), 0)
-	const each, writers = 8, 3
-	var writing sync.WaitGroup
-	var mu sync.Mutex
-	messages := map[uint64]string{}
-	note := func(seq uint64, message string) {
-		mu.Lock()
-		defer mu.Unlock()
-		if other, is := messages[seq]; is {
-			t.Errorf("%s and %s have number %d", other, message, seq)
-		}
-		messages[seq] = message
-	}
-	scriptDone := make(chan struct{})
-	writing.Go(func() {
-		defer close(scriptDone)
-		for i := range each {
-			note(script(t, c, ns, fmt.Sprintf("script %d", i)), fmt.Sprintf("script %d", i))
-		}
-	})
-	for i := range writers {
-		writing.Go(func() {
-			for n := 0; ; n++ {
-				message := fmt.Sprintf("%d.%d", i, n)
-				note(record(t, l, `{"type":"x","message":%q}`, message), message)
-				select {
-				case <-scriptDone:
-					return
-				case <-time.After(300 * time.Millisecond): // leaves the script a chance: it takes that long itself
-				}
+	var want []string
+	for range 4 {
+		// It is overtaken between its steps: after it has read the counter, and after it has taken its number.
+		n := len(want)
+		overtaken := false
+		seq := script(t, c, ns, func(step string) {
+			if step == "read" && overtaken {
+				return
 			}
+			overtaken = true
+			record(t, l, `{"type":"x","message":"hub"}`)
 		})
-	}
-	writing.Wait()
-	last := uint64(0)
-	for _, e := range w.next(t, len(messages)) {
-		if e.Seq <= last || messages[e.Seq] != e.Message {
-			t.Fatalf("after %d the watch tells %d: %s, recorded was %q", last, e.Seq, e.Message, messages[e.Seq])
+		want = append(want, fmt.Sprintf("%d:hub", n+1), fmt.Sprintf("%d:script", n+2), fmt.Sprintf("%d:hub", n+3))
+		if seq != uint64(n+2) {
+			t.Errorf("the script has number %d, want %d", seq, n+2)
 		}
-		last = e.Seq
+	}
+	if got := short(w.next(t, len(want))); got != strings.Join(want, " ") {
+		t.Errorf("the watch tells %s\nwant %s", got, strings.Join(want, " "))
+	}
+	if got := list(t, l, events.Filter{Actor: "s"}, 0); got != "2:script 5:script 8:script 11:script" {
+		t.Errorf("of the script are %s", got)
 	}
 }
 
-// script records an event by the steps of gc's script, and gives its number. It goes on where the script would give up.
-func script(t *testing.T, c *cluster.Cluster, ns, message string) uint64 {
+// script records an event by the steps of gc's script, and gives its number. After each step it says what it has done. It tries again where it was overtaken.
+func script(t *testing.T, c *cluster.Cluster, ns string, done func(step string)) uint64 {
 	t.Helper()
 	for {
 		var counter corev1.ConfigMap
 		if err := json.Unmarshal([]byte(c.Run(t, "-n", ns, "get", "configmap", "gc-events-seq", "-o", "json")), &counter); err != nil {
 			t.Fatal(err)
 		}
+		done("read")
 		seq, _ := counterSeq(&counter)
 		seq++
-		text := fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"gc-events-seq","resourceVersion":%q,"labels":{"app.kubernetes.io/managed-by":"gascity","gc/component":"event-seq"}},"data":{"seq":"%d"}}`, counter.ResourceVersion, seq)
-		if err := replace(c, ns, text); err != nil {
+		if err := replace(c, ns, fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"gc-events-seq","resourceVersion":%q,
+			"labels":{"app.kubernetes.io/managed-by":"gascity","gc/component":"event-seq"}},"data":{"seq":"%d"}}`, counter.ResourceVersion, seq)); err != nil {
 			continue
 		}
-		body, err := json.Marshal(fmt.Sprintf(`{"seq":%d,"type":"x","ts":"2026-01-02T03:04:05Z","actor":"s","message":%q}`, seq, message))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.RunWith(t, fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"gc-evt-%010d","labels":{"app.kubernetes.io/managed-by":"gascity","gc/component":"event","gc/type":"x","gc/actor":"s"}},"data":{"event":%s}}`, seq, body),
+		done("taken")
+		c.RunWith(t, fmt.Sprintf(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"gc-evt-%010d",
+			"labels":{"app.kubernetes.io/managed-by":"gascity","gc/component":"event","gc/type":"x","gc/actor":"s"}},
+			"data":{"event":"{\"seq\":%d,\"type\":\"x\",\"ts\":\"2026-01-02T03:04:05Z\",\"actor\":\"s\",\"message\":\"script\"}"}}`, seq, seq),
 			"-n", ns, "create", "-f", "-")
 		return seq
 	}
 }
 
+// refusingWay is one to no API server.
+func refusingWay() *way {
+	w := newWay()
+	w.refuses = true
+	return w
+}
+
 // refusing is a log in front of an API server that refuses connections, also in a bubble of testing/synctest.
 func refusing(t *testing.T, change ...func(*Config)) *Log {
 	t.Helper()
-	config := Config{Rest: &rest.Config{Host: "https://api.test", Transport: &way{refuses: true}}, Namespace: "gc"}
+	config := Config{Rest: &rest.Config{Host: "https://api.test", Transport: refusingWay()}, Namespace: "gc"}
 	for _, do := range change {
 		do(&config)
 	}

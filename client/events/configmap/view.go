@@ -55,6 +55,7 @@ func (v *view) remove(seq uint64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.store.remove(seq)
+	v.notify()
 }
 
 // given takes the counter's number.
