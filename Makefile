@@ -5,6 +5,9 @@ PREFIX  ?= /usr/local
 # Seconds or a count ("2000x") that `make fuzz` gives to each fuzzer.
 FUZZTIME ?= 10s
 
+# How long `make soak` lasts.
+SOAKTIME ?= 10m
+
 # What `make image` builds and how (images/README.md). The agent CLI is an npm package with its version: it makes an image twice as large, and tests need none.
 AGENT_IMAGE  ?= localhost/agent:dev
 AGENTD_IMAGE ?= localhost/agentd:dev
@@ -14,7 +17,7 @@ ENGINE       ?= auto
 ARCH         ?= $(shell $(GO) env GOARCH)
 
 PROGRAMS  := agentd gcctl gc-session-local gc-session-k8s gc-events-local gc-events-k8s
-IMAGED    := agentd gcctl gc-session-k8s gc-events-k8s
+IMAGED    := agentd gcctl gc-session-k8s gc-events-k8s gc-events-k8s
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 SCRIPTS   := .ci/run test/needs test/vuln test/demo/demo images/agent/setup $(addprefix test/cluster/,cluster node pki programs) deploy/base/dolt/password.sh test/deploy/dolt test/eventscript/gc-events-k8s
 
@@ -24,7 +27,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # Static, and stamped with the version from version control, even where GOFLAGS turns stamping off.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=true -ldflags '-s -w'
 
-.PHONY: help build image demo test race lint vuln fuzz bench cross picture install clean needs cluster cluster-up cluster-down
+.PHONY: help build image demo test race lint vuln fuzz soak bench cross picture install clean needs cluster cluster-up cluster-down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +86,9 @@ fuzz: ## each fuzzer for FUZZTIME (10s)
 	    echo "== $$pkg $$name"; $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; \
 	done
+
+soak: ## writers and readers of an event log for SOAKTIME (10m), with the hub killed every 20 s and the API server of `make cluster-up` restarted twice
+	$(GO) test -race -count=1 -timeout 2h -v -run 'TestSoak$$' ./test/soak -soak $(SOAKTIME)
 
 bench: build ## the figures of docs/performance.md, each beside what it is measured against
 	$(GO) run ./test/bench

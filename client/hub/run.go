@@ -101,8 +101,8 @@ func Run(ctx context.Context, p Process) (err error) {
 	return nil
 }
 
-// firstLook finds the sessions there are. Where that takes long it goes on by itself until end, and where the backend can't be reached it is no error: whoever
-// asks for a session is told, until the backend is reached.
+// firstLook finds the sessions there are. Where that takes long it goes on by itself until end. Where the backend can't be reached it is no error, nor where the
+// hub has events to keep as well, which is allowed to some who may not look at sessions: whoever asks for a session is told.
 func (h *Hub) firstLook(ctx context.Context) (end func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var looking sync.WaitGroup
@@ -113,7 +113,8 @@ func (h *Hub) firstLook(ctx context.Context) (end func(), err error) {
 	found := make(chan error, 1)
 	looking.Go(func() {
 		err := h.Adopt(ctx)
-		if wire.CodeOf(err) == wire.CodeUnavailable {
+		_, keepsEvents := h.backend.(EventKeeper)
+		if wire.CodeOf(err) == wire.CodeUnavailable || err != nil && keepsEvents {
 			h.log.Warn("sessions are not known yet", "error", err)
 			err = nil
 		}

@@ -50,14 +50,20 @@ func podsOf(t *testing.T, c *cluster.Cluster) *gc {
 // operator makes a service account with the role of deploy/ for those who drive agents, and gives its kubeconfig.
 func (g *gc) operator() string {
 	g.t.Helper()
+	return g.account("operator.yaml", "agentd-operator")
+}
+
+// account makes a service account with a role that a file of deploy/base has, and gives its kubeconfig.
+func (g *gc) account(file, role string) string {
+	g.t.Helper()
 	root, err := binaries.Root()
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	g.kubectl("apply", "-f", filepath.Join(root, "deploy", "base", "operator.yaml"))
-	g.kubectl("create", "serviceaccount", "operator")
-	g.kubectl("create", "rolebinding", "operator", "--role=agentd-operator", "--serviceaccount="+g.pods.namespace+":operator")
-	return g.pods.cluster.As(g.t, g.pods.namespace, "operator")
+	g.kubectl("apply", "-f", filepath.Join(root, "deploy", "base", file))
+	g.kubectl("create", "serviceaccount", role)
+	g.kubectl("create", "rolebinding", role, "--role="+role, "--serviceaccount="+g.pods.namespace+":"+role)
+	return g.pods.cluster.As(g.t, g.pods.namespace, role)
 }
 
 // kubectl runs kubectl in the namespace and gives its output.
