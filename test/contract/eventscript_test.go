@@ -20,7 +20,11 @@ import (
 // newEvents makes a gc whose events are in a namespace of their own. It may do there what deploy/ allows to those who write and read events, and nothing else.
 func newEvents(t *testing.T) *gc {
 	t.Helper()
-	c := cluster.Need(t)
+	return eventsOf(t, cluster.Need(t))
+}
+
+func eventsOf(t *testing.T, c *cluster.Cluster) *gc {
+	t.Helper()
 	g := newGC(t)
 	g.front, g.pods = "gc-events-k8s", &pods{cluster: c, namespace: c.Namespace(t)}
 	g.env = append(g.env, "KUBECONFIG="+g.account("events.yaml", "agentd-events"), "GC_K8S_NAMESPACE="+g.pods.namespace)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -193,12 +194,14 @@ func TestAWatchWaitsForALogOutOfReachAndSaysSo(t *testing.T) {
 
 func TestAWatchGivesUpAHubThatDiesOfIt(t *testing.T) {
 	t.Parallel()
-	log := newMemory()
-	w, l := newWorld(t, log)
-	log.failing = func() error { w.lose(); return errors.New("killed") }
-	if err := l.Watch(t.Context(), 0, func(events.Event) error { return nil }); err == nil || !strings.Contains(err.Error(), "the hub went away 5 times") || w.dials != 5 {
-		t.Errorf("%v after %d connections", err, w.dials)
-	}
+	synctest.Test(t, func(t *testing.T) { // it takes 10 s
+		log := newMemory()
+		w, l := newWorld(t, log)
+		log.failing = func() error { w.lose(); return errors.New("killed") }
+		if err := l.Watch(t.Context(), 0, func(events.Event) error { return nil }); err == nil || !strings.Contains(err.Error(), "the hub went away 10 times") || w.dials != 10 {
+			t.Errorf("%v after %d connections", err, w.dials)
+		}
+	})
 }
 
 func TestAWatchEndsWithItsContext(t *testing.T) {

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// maxLosses is how often in a row a watch may lose a hub that had nothing to tell within steadyTime: the watch itself may be what it dies of.
-	maxLosses  = 5
+	// maxLosses is how often in a row a watch may lose a hub that told of nothing and didn't live for steadyTime: the watch itself may be what it dies of.
+	// With the pauses that takes about 10 s, in which hubs that die for other reasons may do so.
+	maxLosses  = 10
 	steadyTime = 5 * time.Second
 	// Pauses before the hub is asked again double from the first to the last.
 	firstPause = 50 * time.Millisecond
