@@ -20,6 +20,7 @@ type way struct {
 	mu      sync.Mutex
 	refuses bool                     // connections
 	loses   func(*http.Request) bool // the answer, after the server has done what was asked
+	unsent  bool                     // what loses is true of isn't even sent
 	changes func(*http.Request)      // before it is sent
 	watches chan io.Closer           // that were opened
 	seen    map[string]int           // how many requests of each method
@@ -50,13 +51,17 @@ func isWatch(r *http.Request) bool { return r.URL.Query().Get("watch") != "" }
 // RoundTrip is a request.
 func (w *way) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
-	refuses, loses, changes := w.refuses, w.loses != nil && w.loses(r), w.changes
+	refuses, changes, unsent := w.refuses, w.changes, w.unsent
+	loses := !refuses && w.loses != nil && w.loses(r)
 	if isWatch(r) {
 		w.seen["WATCH"]++
 	} else {
 		w.seen[r.Method]++
 	}
 	w.mu.Unlock()
+	if loses && unsent {
+		return nil, io.ErrUnexpectedEOF
+	}
 	if refuses {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}

@@ -68,19 +68,19 @@ func (l *Log) settled(ctx context.Context, patience time.Duration) error {
 	})
 }
 
-// until waits until something holds. It fails if there is no watch for so long, and at once if one was refused since some number of failures.
+// until waits until something holds. It fails if there is no watch for so long; and at once if the first list was refused, after that many failures.
 func (v *view) until(ctx context.Context, patience time.Duration, failed int, holds func() bool) error {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	over := false
 	for {
 		v.mu.Lock()
-		done, err, up, again, changed := holds(), v.err, v.up, v.failed > failed, v.changed
+		done, err, up, synced, again, changed := holds(), v.err, v.up, v.synced, v.failed > failed, v.changed
 		v.mu.Unlock()
 		switch {
 		case done:
 			return nil
-		case !up && err != nil && (over || again && !outage(err)):
+		case !up && err != nil && (over || again && !synced && !outage(err)):
 			return err
 		}
 		select {

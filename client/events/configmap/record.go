@@ -59,11 +59,11 @@ var errTaken = errors.New("the number is taken")
 func (a *attempt) record(ctx context.Context, patience time.Duration, hasty bool) error {
 	var since time.Time // when it began to fail
 	for tries := 0; ; tries++ {
-		err := a.try(ctx, patience)
-		if err == nil {
-			a.log.acknowledge(a.seq)
-			return nil
+		began, left := time.Now(), patience
+		if !since.IsZero() {
+			left -= time.Since(since)
 		}
+		err := a.try(ctx, left, hasty)
 		if errors.Is(err, errTaken) {
 			if err = a.renumber(ctx); err == nil {
 				continue
@@ -71,18 +71,17 @@ func (a *attempt) record(ctx context.Context, patience time.Duration, hasty bool
 		}
 		var own *ownError
 		switch {
+		case err == nil:
+			a.log.view.acknowledge(a.seq)
+			return nil
 		case errors.As(err, &own):
 			return own.error
-		case ctx.Err() != nil:
-			return err
-		case !outage(err) && (since.IsZero() || !unsettled(err)), hasty && refusedConnection(err):
+		case ctx.Err() != nil, hasty && refusedConnection(err), !outage(err) && (since.IsZero() || !unsettled(err)):
 			return err
 		case since.IsZero():
-			since, tries = time.Now(), 0
-		case time.Since(since) >= patience:
-			return err
+			since, tries = began, 0
 		}
-		if !pause(ctx, jitter(min(50*time.Millisecond<<min(tries, 5), time.Second))) {
+		if time.Since(since) >= patience || !pause(ctx, backoff(tries)) {
 			return err
 		}
 	}
@@ -91,29 +90,39 @@ func (a *attempt) record(ctx context.Context, patience time.Duration, hasty bool
 // ownError is an error of the caller's, not of the log's.
 type ownError struct{ error }
 
-// try does it once.
-func (a *attempt) try(ctx context.Context, patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, min(patience, requestTime))
-	defer cancel()
+// try does it once. For a number it waits as long as the caller does, unless hasty: other writers may be faster over and over.
+func (a *attempt) try(ctx context.Context, left time.Duration, hasty bool) error {
+	if hasty {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, left)
+		defer cancel()
+	}
 	for {
 		if a.seq == 0 || a.old() {
 			if err := a.reserve(ctx); err != nil {
 				return err
 			}
 		}
-		select {
-		case a.log.creates <- struct{}{}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if done, err := a.createInTurn(ctx, min(left, requestTime)); done {
+			return err
 		}
-		if a.old() { // it has waited for too long
-			<-a.log.creates
-			continue
-		}
-		err := a.create(ctx)
-		<-a.log.creates
-		return err
 	}
+}
+
+// createInTurn creates when there is room for it; not, if the number has become old meanwhile.
+func (a *attempt) createInTurn(ctx context.Context, left time.Duration) (done bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, left)
+	defer cancel()
+	select {
+	case a.log.creates <- struct{}{}:
+		defer func() { <-a.log.creates }()
+	case <-ctx.Done():
+		return true, context.Cause(ctx)
+	}
+	if a.old() {
+		return false, nil
+	}
+	return true, a.create(ctx)
 }
 
 // old tells that readers may wait for the number no more, before an event can be stored under it.
@@ -171,6 +180,3 @@ func (a *attempt) renumber(ctx context.Context) error {
 	a.log.counter.raise(highest)
 	return nil
 }
-
-// acknowledge has those who read from now on see that number.
-func (l *Log) acknowledge(seq uint64) { l.view.acknowledge(seq) }

@@ -46,6 +46,7 @@ func (l *Log) recordOrSpool(ctx context.Context, r events.Record) (events.Record
 
 // deliverSpooled stores what is in the spool, in order, until the log is closed.
 func (l *Log) deliverSpooled() {
+	said := ""
 	for tries := 0; ; tries++ {
 		wait := spoolAgain
 		empty, err := l.spool.Empty()
@@ -54,9 +55,12 @@ func (l *Log) deliverSpooled() {
 		}
 		switch {
 		case err == nil || errors.Is(err, spool.ErrHeld):
-			tries = 0
+			tries, said = 0, ""
 		case l.ctx.Err() == nil:
-			l.log.Warn("spooled events can't be stored", "error", err)
+			if err.Error() != said {
+				said = err.Error()
+				l.log.Warn("spooled events can't be stored yet", "error", err)
+			}
 			wait = backoff(tries)
 		}
 		timer := time.NewTimer(wait)

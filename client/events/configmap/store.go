@@ -63,14 +63,6 @@ func (s *store) remove(seq uint64) {
 	}
 }
 
-// last is the highest number.
-func (s *store) last() uint64 {
-	if len(s.items) == 0 {
-		return 0
-	}
-	return s.items[len(s.items)-1].seq
-}
-
 // share lets events of one type, or actor, share its text.
 func (s *store) share(it *item) {
 	if s.names == nil || len(s.names) > maxNames {

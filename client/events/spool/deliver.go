@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/gascity/agentd/client/lockfile"
+	"github.com/gascity/agentd/client/paths"
 )
 
 // ErrHeld is given by Claim while another process delivers.
@@ -19,8 +20,11 @@ type Delivery struct {
 	lock  *lockfile.Lock
 }
 
-// Claim begins a delivery. The spool must not be empty.
+// Claim begins a delivery.
 func (s *Spool) Claim() (*Delivery, error) {
+	if err := paths.MakeDir(s.dir); err != nil {
+		return nil, fmt.Errorf("make the spool: %w", err)
+	}
 	lock, err := lockfile.Try(filepath.Join(s.dir, "deliver.lock"))
 	if err != nil {
 		return nil, err
