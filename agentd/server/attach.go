@@ -55,7 +55,7 @@ func serveTerminal(ctx context.Context, t *session.Terminal, x *mux.Exchange, re
 	defer stop()
 	movers.Go(func() { copyInput(ctx, t, x, readOnly) })
 	movers.Go(func() { followSize(ctx, t, x) })
-	_, copyErr := io.Copy(x, t)
+	_, copyErr := io.CopyBuffer(x, t, make([]byte, wire.FullChunk))
 	if err := t.Close(); err != nil && copyErr == nil {
 		copyErr = err
 	}

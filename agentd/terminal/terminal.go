@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
@@ -64,9 +65,28 @@ func winsize(s wire.Size) (*pty.Winsize, error) {
 	return &pty.Winsize{Cols: uint16(s.Columns), Rows: uint16(s.Rows)}, nil
 }
 
-// Read gives what the program writes; io.EOF once it has ended and all was read.
+const (
+	// burst is how many bytes at once no echo of a key has.
+	burst = 1 << 10
+	// burstTime is how long more is waited for then.
+	burstTime = time.Millisecond
+)
+
+// Read gives what the program writes; io.EOF once it has ended and all was read. The kernel hands over at most 4 KiB at a time, and each of these would be a message that
+// every program on the way to a person takes up by itself: a burst is gathered.
 func (t *Terminal) Read(p []byte) (int, error) {
 	n, err := t.pty.Read(p)
+	if n >= burst && n < len(p) && err == nil && t.pty.SetReadDeadline(time.Now().Add(burstTime)) == nil {
+		for n < len(p) && err == nil {
+			var more int
+			more, err = t.pty.Read(p[n:])
+			n += more
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = nil
+		}
+		err = errors.Join(err, t.pty.SetReadDeadline(time.Time{}))
+	}
 	if errors.Is(err, syscall.EIO) || errors.Is(err, os.ErrClosed) {
 		// EIO is how the kernel says that the program's side is closed, after the last byte.
 		err = io.EOF

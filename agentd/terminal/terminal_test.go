@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -67,6 +68,28 @@ func TestAllOutputIsReadBeforeTheEnd(t *testing.T) {
 	var status *exec.ExitError
 	if err := term.Wait(); !errors.As(err, &status) || status.ExitCode() != 3 {
 		t.Errorf("wait: %v", err)
+	}
+}
+
+// The kernel gives 4 KiB at a time.
+func TestABurstIsReadInLargePieces(t *testing.T) {
+	t.Parallel()
+	const size = 4 << 20
+	term := start(t, wire.Size{}, "head", "-c", strconv.Itoa(size), "/dev/zero")
+	p := make([]byte, wire.FullChunk)
+	total, largest := 0, 0
+	for {
+		n, err := term.Read(p)
+		total, largest = total+n, max(largest, n)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if total != size || largest <= 4096 {
+		t.Errorf("%d bytes of %d came, at most %d at once", total, size, largest)
 	}
 }
 

@@ -11,9 +11,12 @@ import (
 )
 
 const (
-	// outputWindow is how much of a session's output may be under way, in bytes. It is what a person still sees pass after Ctrl-C stopped a flood, so
+	// leastWindow and mostWindow bound how much of a session's output may be under way, in bytes. It is what a person still sees pass after Ctrl-C stopped a flood, so
 	// it is small; and it still carries 640 KB/s over a round trip of 100 ms.
-	outputWindow = 64 << 10
+	leastWindow = 64 << 10
+	mostWindow  = 512 << 10
+	// cellBytes is about what tmux sends for a cell, so that a large terminal's screen, too, comes without a pause.
+	cellBytes = 4
 	// outputBuffer is how much is written to the terminal at once.
 	outputBuffer = 64 << 10
 	// closing bounds what is still said on a connection when its turn is over.
@@ -61,9 +64,10 @@ func (a *attachment) serve(ctx context.Context, conn *mux.Conn) turn {
 
 // open asks for the session's terminal, and starts what carries the bytes.
 func (a *attachment) open(ctx context.Context, conn *mux.Conn) (*link, error) {
+	size := a.tty.size()
 	call, err := conn.Open(ctx, mux.Request{
-		Op: wire.OpAttach, Session: a.options.Session, Window: outputWindow,
-		Body: wire.Attach{Size: a.tty.size(), Term: a.options.Term, ReadOnly: a.options.ReadOnly},
+		Op: wire.OpAttach, Session: a.options.Session, Window: min(max(leastWindow, cellBytes*int64(size.Columns)*int64(size.Rows)), mostWindow),
+		Body: wire.Attach{Size: size, Term: a.options.Term, ReadOnly: a.options.ReadOnly},
 	})
 	if err != nil {
 		return nil, err
