@@ -40,6 +40,7 @@ var groups = []group{
 	{"podstart", "start and stop of a pod's session", onPods(measurePodStart)},
 	{"podcopy", "a workspace on its way into a pod", onPods(measurePodCopy)},
 	{"podattach", "attach to a pod's session", onPods(measurePodAttach)},
+	{"eventslocal", "an event log in a file that holds many events", measureEventsLocal},
 	{"events", "an event log in a cluster: record", onEvents(measureEvents)},
 	{"eventsfull", "an event log in a cluster that holds many events", onEvents(measureEventsFull)},
 	{"podmany", "a round of gc's over 100 sessions in pods", onPods(measurePodMany)},

@@ -35,7 +35,7 @@ type world struct {
 }
 
 func newWorld(ctx context.Context, bin string) (*world, error) {
-	for _, program := range []string{"gc-session-local", "gc-session-k8s", "gcctl", "agentd"} {
+	for _, program := range []string{"gc-session-local", "gc-session-k8s", "gc-events-local", "gc-events-k8s", "gcctl", "agentd"} {
 		if _, err := os.Stat(filepath.Join(bin, program)); err != nil {
 			return nil, fmt.Errorf("%w: run make build, or say -bin", err)
 		}
