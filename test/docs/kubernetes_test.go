@@ -32,6 +32,7 @@ const (
 var instead = map[string]string{
 	"docker load -i dist/agent.tar && docker push myregistry/gc-agent:1": "test/cluster/cluster load dist/agent.tar",
 	"docker load -i dist/agentd.tar && docker push myregistry/agentd:1":  "test/cluster/cluster load dist/agentd.tar",
+	"docker load -i dist/gcctl.tar && docker push myregistry/gcctl:1":    "test/cluster/cluster load dist/gcctl.tar",
 	"gc init ~/my-city":  "",
 	"gc start ~/my-city": "",
 	"kubectl -n gc exec -it gc-controller-0 -- gc init /city": "",
