@@ -77,10 +77,10 @@ func TestABurstIsReadInLargePieces(t *testing.T) {
 	const size = 4 << 20
 	term := start(t, wire.Size{}, "head", "-c", strconv.Itoa(size), "/dev/zero")
 	p := make([]byte, wire.FullChunk)
-	total, largest := 0, 0
+	total, reads := 0, 0
 	for {
 		n, err := term.Read(p)
-		total, largest = total+n, max(largest, n)
+		total, reads = total+n, reads+1
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -88,8 +88,8 @@ func TestABurstIsReadInLargePieces(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if total != size || largest <= 4096 {
-		t.Errorf("%d bytes of %d came, at most %d at once", total, size, largest)
+	if total != size || total/reads <= 8192 {
+		t.Errorf("%d bytes of %d came, in %d pieces", total, size, reads)
 	}
 }
 
