@@ -106,7 +106,7 @@ func (a *app) usualBackend(cmd *cobra.Command) string {
 			return target.Kube
 		}
 	}
-	if aboutEvents(cmd) {
+	if aboutEvents(cmd) && !a.isPlugin() {
 		switch filepath.Base(strings.TrimPrefix(a.getenv("GC_EVENTS"), "exec:")) {
 		case "gc-events-k8s":
 			return target.Kube

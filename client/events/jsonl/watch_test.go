@@ -92,6 +92,21 @@ func TestWatchSeesEachEventOnceWhileTheLogIsPruned(t *testing.T) {
 	}
 }
 
+func TestWatchGoesOnOverARotation(t *testing.T) {
+	t.Parallel()
+	l := logIn(t)
+	seen := watch(t, l, 0)
+	add(t, l, "a", 1)
+	expect(t, seen, 1)
+	add(t, l, "a", 2)
+	if err := os.Rename(l.path, l.path+".rotating"); err != nil { // as gc does it: the numbers go on
+		t.Fatal(err)
+	}
+	write(t, l, "{\"seq\":3,\"type\":\"events.rotated\"}\n")
+	add(t, l, "a", 4)
+	expect(t, seen, 2, 3, 4)
+}
+
 func TestWatchGoesOnInALogThatIsBegunAnew(t *testing.T) {
 	t.Parallel()
 	for name, empty := range map[string]func(string) error{
