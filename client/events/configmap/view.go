@@ -110,12 +110,14 @@ func (v *view) replace(items []*item, version uint64, steps []step) {
 	v.notify()
 }
 
-// opened notes that there is a watch.
-func (v *view) opened() {
+// opened notes that there is a watch; again, after one that had ended: what came meanwhile is told from now on.
+func (v *view) opened(again bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.up, v.err = true, nil
-	v.frontier.restart(time.Now())
+	if again {
+		v.frontier.restart(time.Now())
+	}
 	v.notify()
 }
 

@@ -16,13 +16,15 @@ const watchSeconds = 300
 
 // watch takes what changes from a version on, over as many watches as it needs, until that can't be told any more or the log is closed.
 func (l *Log) watch(version string) error {
+	again := false
 	for tries := 0; ; tries++ {
 		began := time.Now()
-		err := l.watchOnce(&version)
+		err := l.watchOnce(&version, again)
 		if l.ctx.Err() != nil || expired(err) {
 			return err
 		}
 		l.view.closed(err)
+		again = true
 		if time.Since(began) > longestPause {
 			tries = 0
 			if err == nil {
@@ -34,7 +36,7 @@ func (l *Log) watch(version string) error {
 }
 
 // watchOnce takes what changes, until the watch ends, and moves the version on.
-func (l *Log) watchOnce(version *string) error {
+func (l *Log) watchOnce(version *string, again bool) error {
 	ctx, cancel := context.WithCancel(l.ctx)
 	defer cancel()
 	// A watch has no time of its own to begin.
@@ -50,7 +52,7 @@ func (l *Log) watchOnce(version *string) error {
 		return err
 	}
 	defer w.Stop()
-	l.view.opened()
+	l.view.opened(again)
 	for {
 		select {
 		case <-l.ctx.Done():
