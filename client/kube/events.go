@@ -65,7 +65,11 @@ func (b *Backend) spoolDir() (string, error) {
 func (b *Backend) explainEvents(doing string, err error) error {
 	var known *wire.Error
 	if !errors.As(err, &known) && apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot ") {
-		return wire.Errorf(wire.CodeFailed, "%s: %s (the role agentd-events of deploy/ allows it)", doing, oneLine(err.Error()))
+		role := "agentd-events"
+		if strings.Contains(err.Error(), " cannot delete ") {
+			role = "agentd-events-prune"
+		}
+		return wire.Errorf(wire.CodeFailed, "%s: %s (the role %s of deploy/ allows it)", doing, oneLine(err.Error()), role)
 	}
 	return b.explain(doing, err)
 }

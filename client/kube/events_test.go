@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -42,5 +43,16 @@ func TestTheEventLogSaysWhichRoleIsLacking(t *testing.T) {
 	}
 	if left, err := os.ReadDir(filepath.Join(state, "agentd")); err != nil || len(left) != 0 {
 		t.Errorf("it leaves %v, %v", left, err)
+	}
+}
+
+func TestWhoMayNotDeleteEventsIsToldOfThePrunersRole(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t, api(func(*http.Request, []byte) (int, any) { return http.StatusOK, nil }))
+	err := b.explainEvents("prune the events", &apierrors.StatusError{ErrStatus: metav1.Status{
+		Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: `configmaps "gc-evt-0000000001" is forbidden: User "me" cannot delete resource "configmaps"`,
+	}})
+	if !strings.HasSuffix(err.Error(), "(the role agentd-events-prune of deploy/ allows it)") {
+		t.Errorf("it says %q", err)
 	}
 }

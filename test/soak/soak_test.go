@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -150,12 +151,15 @@ func (w *world) prune(ctx context.Context, p plan) (times int, failed []string) 
 		case <-ctx.Done():
 			return times, failed
 		}
-		env := []string{"KUBECONFIG=" + w.pruner, "GC_HUB=off"}
-		if _, err := w.call(env, "", "gcctl", append([]string{"--backend=kube", "events", "prune"}, p.prune...)...); err != nil {
-			failed = append(failed, err.Error())
-			continue
+		cmd := w.command(ctx, "gcctl", append([]string{"--backend=kube", "events", "prune"}, p.prune...)...)
+		cmd.Env = append(cmd.Env[:len(cmd.Env):len(cmd.Env)], "KUBECONFIG="+w.pruner, "GC_HUB=off")
+		out, err := cmd.CombinedOutput()
+		switch {
+		case err == nil:
+			times++
+		case ctx.Err() == nil: // it may well be at it when all ends
+			failed = append(failed, fmt.Sprintf("%v: %s", err, out))
 		}
-		times++
 	}
 }
 
