@@ -32,7 +32,7 @@ func TestControllerInTheClusterRunsAgents(t *testing.T) {
 	if err := binaries.Build(programs); err != nil {
 		t.Fatal(err)
 	}
-	image := with(t, c, "controller", filepath.Join(programs, "gcctl"), filepath.Join(programs, "gc-session-k8s"))
+	image := with(t, c, "controller", filepath.Join(programs, "gcctl"), filepath.Join(programs, "gc-session-k8s"), filepath.Join(programs, "gc-events-k8s"))
 	repository, tag, _ := strings.Cut(image, ":")
 	apply(t, c, kustomization(t, "overlays/controller", ns, fmt.Sprintf(`
 replicas: [{name: dolt, count: 0}]
@@ -57,6 +57,10 @@ configMapGenerator: [{name: gc-controller, behavior: merge, literals: [%q]}]
 	}
 	if got := gc(`${GC_SESSION#exec:} list-running ""`); got != "worker" {
 		t.Errorf("list-running: %q", got)
+	}
+	gc(`echo '{"type":"test","actor":"gc"}' | ${GC_EVENTS#exec:} record`)
+	if got := gc(`${GC_EVENTS#exec:} latest-seq`); got != "1" {
+		t.Errorf("latest-seq: %q", got)
 	}
 	gc(`${GC_SESSION#exec:} stop worker`)
 	if got := gc(`${GC_SESSION#exec:} is-running worker`); got != "false" {
