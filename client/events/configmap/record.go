@@ -18,6 +18,8 @@ const (
 	patience = 10 * time.Second
 	// spoolPatience is patience where the event can be kept on this machine instead.
 	spoolPatience = 2 * time.Second
+	// refusalPatience is how long an API server that answers, but refuses, is tried again: one that has just started may not know the roles yet.
+	refusalPatience = 2 * time.Second
 	// reservationTime is how old a number may be when storing an event under it begins: readers wait for gapTime.
 	reservationTime = 3 * time.Second
 )
@@ -55,9 +57,10 @@ func (l *Log) attempt(r events.Record) *attempt {
 var errTaken = errors.New("the number is taken")
 
 // record stores the event: under the number that it has, or else under a new one. An API server that can't be reached is tried again for a while; where
-// hasty, not if it refuses connections.
+// hasty, not if it refuses connections. One that refuses what is asked is given less.
 func (a *attempt) record(ctx context.Context, patience time.Duration, hasty bool) error {
 	var since time.Time // when it began to fail
+	refused := refusalPatience
 	for tries := 0; ; tries++ {
 		began, left := time.Now(), patience
 		if !since.IsZero() {
@@ -76,12 +79,15 @@ func (a *attempt) record(ctx context.Context, patience time.Duration, hasty bool
 			return nil
 		case errors.As(err, &own):
 			return own.error
-		case ctx.Err() != nil, hasty && refusedConnection(err), !outage(err) && (since.IsZero() || !unsettled(err)):
+		case ctx.Err() != nil, hasty && refusedConnection(err), !outage(err) && !unsettled(err):
 			return err
 		case since.IsZero():
 			since, tries = began, 0
 		}
-		if time.Since(since) >= patience || !pause(ctx, backoff(tries)) {
+		if outage(err) {
+			refused = patience // what it answers after an outage may be of its start
+		}
+		if time.Since(since) >= min(patience, refused) || !pause(ctx, backoff(tries)) {
 			return err
 		}
 	}

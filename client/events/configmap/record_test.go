@@ -55,6 +55,29 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
+func TestAServerThatDoesNotKnowTheRolesYet(t *testing.T) {
+	t.Parallel()
+	c := cluster.Need(t)
+	ns := c.Namespace(t)
+	w := newWay()
+	l := open(t, c, ns, w.over)
+	w.set(func() {
+		first := once(to("GET", "/gc-events-seq"))
+		w.changes = func(r *http.Request) {
+			if first(r) {
+				r.Header.Set("Impersonate-User", "nobody")
+			}
+		}
+	})
+	if seq := record(t, l, `{"message":"a"}`); seq != 1 {
+		t.Errorf("it has number %d", seq)
+	}
+	w.set(func() { w.changes = func(r *http.Request) { r.Header.Set("Impersonate-User", "nobody") } })
+	if _, err := l.Record(t.Context(), events.Record{Event: event(t, `{"message":"b"}`)}); !apierrors.IsForbidden(err) {
+		t.Errorf("without any right: %v", err)
+	}
+}
+
 func TestARepeatWithItsNumberAndMark(t *testing.T) {
 	t.Parallel()
 	c := cluster.Need(t)
