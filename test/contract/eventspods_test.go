@@ -37,13 +37,17 @@ func TestNothingIsLostOrDoubledWhenHubsAreKilled(t *testing.T) {
 	g := newEvents(t)
 	g.ok("ensure-running")
 	w := g.watch("0")
-	ctx, cancel := context.WithCancel(t.Context())
+	const writers, enough = 5, 6
+	// However fast the machine is, writers go on until enough hubs have been killed under them.
+	ctx, done := context.WithTimeout(t.Context(), time.Minute)
+	defer done()
 	var killing, writing sync.WaitGroup
 	kills := 0
 	killing.Go(func() {
+		defer done()
 		again := time.NewTicker(300 * time.Millisecond)
 		defer again.Stop()
-		for {
+		for kills < enough {
 			select {
 			case <-again.C:
 			case <-ctx.Done():
@@ -55,12 +59,11 @@ func TestNothingIsLostOrDoubledWhenHubsAreKilled(t *testing.T) {
 			}
 		}
 	})
-	const writers, each = 5, 30
 	var mu sync.Mutex
 	acknowledged := map[string]bool{}
 	for writer := range writers {
 		writing.Go(func() {
-			for i := range each {
+			for i := 0; ctx.Err() == nil; i++ {
 				message := fmt.Sprint(writer, " ", i)
 				r := g.run(fmt.Sprintf(`{"type":"a","message":%q}`, message), "record")
 				mu.Lock()
@@ -70,7 +73,6 @@ func TestNothingIsLostOrDoubledWhenHubsAreKilled(t *testing.T) {
 		})
 	}
 	writing.Wait()
-	cancel()
 	killing.Wait()
 	list, count, told := g.list("{}"), map[string]int{}, 0
 	for _, e := range list {
@@ -84,8 +86,8 @@ func TestNothingIsLostOrDoubledWhenHubsAreKilled(t *testing.T) {
 			t.Errorf("%q, acknowledged %v, is there %d times", message, ok, count[message])
 		}
 	}
-	t.Logf("%d of %d events acknowledged, %d stored, hubs killed: %d", told, writers*each, len(list), kills)
-	if told < writers*each/2 || kills < 3 {
+	t.Logf("%d of %d events acknowledged, %d stored, hubs killed: %d", told, len(acknowledged), len(list), kills)
+	if told < len(acknowledged)/2 || kills < enough {
 		t.Error("that proves little")
 	}
 	if got := w.seqs(len(list)); got != seqs(list) {
