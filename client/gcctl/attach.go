@@ -13,6 +13,7 @@ import (
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
 	"github.com/gascity/agentd/client/paths"
+	"github.com/gascity/agentd/client/target"
 	"github.com/gascity/agentd/client/terminal"
 )
 
@@ -99,6 +100,8 @@ func (o *attachOptions) attach(ctx context.Context, name string, in, out *os.Fil
 	})
 	var lost *terminal.LostError
 	switch {
+	case errors.As(err, &lost) && o.app.target.Backend == target.Kube:
+		return hint(err, "%[1]s attach %[2]s tries again; %[1]s doctor may tell why", o.app.command(), quoteWord(name))
 	case errors.As(err, &lost):
 		return hint(err, "%[1]s attach %[2]s tries again; %[1]s hub logs may tell why", o.app.command(), quoteWord(name))
 	case err != nil:

@@ -49,7 +49,7 @@ var groups = []group{
 // scale says how much is measured. What needs pods has its own numbers, since kubectl takes its time.
 type scale struct{ calls, starts, keys, sessions, podCalls, podStarts, podKeys, podSessions, podCopies, events, scriptEvents, storedEvents int }
 
-var full = scale{calls: 200, starts: 20, keys: 3000, sessions: 200, podCalls: 50, podStarts: 10, podKeys: 1000, podSessions: 100, podCopies: 3, events: 5000, scriptEvents: 100, storedEvents: 20_000}
+var full = scale{calls: 200, starts: 20, keys: 3000, sessions: 200, podCalls: 50, podStarts: 10, podKeys: 3000, podSessions: 100, podCopies: 3, events: 5000, scriptEvents: 100, storedEvents: 20_000}
 
 // quick is enough to see where one stands.
 var quick = scale{calls: 40, starts: 5, keys: 600, sessions: 20, podCalls: 10, podStarts: 3, podKeys: 200, podSessions: 10, podCopies: 1, events: 500, scriptEvents: 50, storedEvents: 2000}
