@@ -46,14 +46,14 @@ func TestOldEventsArePrunedInTheCluster(t *testing.T) {
 	c := cluster.Need(t)
 	ns := c.Namespace(t)
 	repository, tag, _ := strings.Cut(c.Gcctl, ":")
-	// No event of a test is a day old.
+	// No event of a test is a day old, and on an idle machine not even a second.
 	apply(t, c, kustomization(t, ".", ns, fmt.Sprintf(`
 replicas: [{name: dolt, count: 0}]
 images: [{name: localhost/gcctl, newName: %s, newTag: %q}]
 patches:
 - target: {kind: CronJob, name: gc-events-prune}
   patch: |
-    - {op: replace, path: /spec/jobTemplate/spec/template/spec/containers/0/command/4, value: --older-than=1s}
+    - {op: replace, path: /spec/jobTemplate/spec/template/spec/containers/0/command/4, value: --older-than=0s}
     - {op: replace, path: /spec/jobTemplate/spec/template/spec/containers/0/command/5, value: --keep=2}
 `, repository, tag)))
 	record(t, c, ns, 5)
