@@ -57,11 +57,10 @@ func measurePodAttach(ctx context.Context, p *podWorld, scale scale) ([]figure, 
 		}
 		theirs, ours := through[0], through[1]
 		ratio := float64(ours) / float64(theirs)
-		f := figure{name: "output of " + output.name, value: mib(ours) + "/s", against: "kubectl exec " + mib(theirs) + "/s", ratio: ratio}
-		if most >= 2*theirs { // tmux itself doesn't send more
-			f.limit, f.ok = "at least 2x", ratio >= 2
-		}
-		figures = append(figures, f, figure{name: "  of tmux itself, on this machine", value: mib(most) + "/s"})
+		figures = append(figures, figure{
+			name: "output of " + output.name, value: mib(ours) + "/s", against: "kubectl exec " + mib(theirs) + "/s", ratio: ratio,
+			limit: "at least 2x", ok: ratio >= 2,
+		}, figure{name: "  of tmux itself, on this machine", value: mib(most) + "/s"})
 	}
 	echo, err := p.podEchoes(ctx, scale.podKeys)
 	return append(figures, echo...), err
