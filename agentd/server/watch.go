@@ -9,11 +9,9 @@ import (
 	"github.com/gascity/agentd/agentd/wire/mux"
 )
 
-// How far apart pushes are that tell of nothing but a new screen, or of nothing but activity. wire.Event promises them.
-const (
-	screenEvery   = 100 * time.Millisecond
-	activityEvery = time.Second
-)
+// newsEvery is how far apart pushes are that tell of nothing but activity, or of a new screen to a client that holds no text of an older one. wire.Event
+// promises it. Each push passes every program between here and the client, and holds up the echo of a key that is typed just then.
+const newsEvery = time.Second
 
 // watch pushes the session's status now and after each change, until the session has ended; and its metadata, if that is asked for.
 func (l *link) watch(ctx context.Context, x *mux.Exchange) (any, error) {
@@ -141,9 +139,9 @@ func (w *watcher) due(status wire.Status) (at time.Time, news bool) {
 		if w.holds {
 			return time.Time{}, true
 		}
-		return w.toldAt.Add(screenEvery), true
+		return w.toldAt.Add(newsEvery), true
 	case !status.Activity.Equal(w.told.Activity):
-		return w.toldAt.Add(activityEvery), true
+		return w.toldAt.Add(newsEvery), true
 	}
 	return time.Time{}, false
 }

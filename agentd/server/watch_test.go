@@ -45,16 +45,16 @@ func TestWatchPushesAtOnceAndThenNoNewsCostsNothing(t *testing.T) {
 	})
 }
 
-func TestWatchCoalescesScreensWithinOneHundredMilliseconds(t *testing.T) {
+func TestWatchCoalescesScreensThatNobodyHolds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, status, pushed := fakeWatch(t)
 		expect(t, w, pushed, "the first status", 1, 0)
-		time.Sleep(30 * time.Millisecond)
+		time.Sleep(newsEvery / 4)
 		status.Screen++
-		expect(t, w, pushed, "a change soon after a push", 0, 70*time.Millisecond)
+		expect(t, w, pushed, "a change soon after a push", 0, newsEvery*3/4)
 		status.Screen++
-		time.Sleep(70 * time.Millisecond)
+		time.Sleep(newsEvery * 3 / 4)
 		expect(t, w, pushed, "when it is due", 1, 0)
 		if got := w.told.Screen; got != 102 {
 			t.Errorf("told of screen %d, want the newest, 102", got)
@@ -73,13 +73,13 @@ func TestWatchTellsAtOnceOfAScreenThatLeftWhatWasPeeked(t *testing.T) {
 		l.addWatcher(w)
 		expect(t, w, pushed, "the first status", 1, 0)
 		status.Screen++
-		expect(t, w, pushed, "a change soon after a push", 0, 100*time.Millisecond)
+		expect(t, w, pushed, "a change soon after a push", 0, newsEvery)
 		l.peeked(status.Screen)
 		expect(t, w, pushed, "the same change, peeked", 0, 0)
 		status.Screen++
 		expect(t, w, pushed, "a change after the peek", 1, 0)
 		status.Screen++
-		expect(t, w, pushed, "the change after that", 0, 100*time.Millisecond)
+		expect(t, w, pushed, "the change after that", 0, newsEvery)
 	})
 }
 
@@ -92,7 +92,7 @@ func TestWatchIsWokenByAPeekThatIsStaleAlready(t *testing.T) {
 		l.addWatcher(w)
 		expect(t, w, pushed, "the first status", 1, 0)
 		status.Screen += 2
-		expect(t, w, pushed, "a change soon after a push", 0, 100*time.Millisecond)
+		expect(t, w, pushed, "a change soon after a push", 0, newsEvery)
 		l.peeked(status.Screen - 1)
 		select {
 		case <-w.peeked:
@@ -109,8 +109,8 @@ func TestWatchTellsOfActivityAloneOnceASecond(t *testing.T) {
 		w, status, pushed := fakeWatch(t)
 		expect(t, w, pushed, "the first status", 1, 0)
 		status.Activity = time.Now().Add(time.Millisecond)
-		expect(t, w, pushed, "activity soon after a push", 0, time.Second)
-		time.Sleep(time.Second)
+		expect(t, w, pushed, "activity soon after a push", 0, newsEvery)
+		time.Sleep(newsEvery)
 		expect(t, w, pushed, "when it is due", 1, 0)
 	})
 }
@@ -159,7 +159,7 @@ func TestWatchHearsOfScreensOnlyWhileNoneWaitsToBeTold(t *testing.T) {
 			{"activity waits", func() { status.Activity = status.Activity.Add(time.Millisecond) }, false},
 			{"a screen waits", func() { status.Screen++ }, true},
 			{"another screen waits", func() { status.Screen++ }, true},
-			{"all is told", func() { time.Sleep(screenEvery) }, false},
+			{"all is told", func() { time.Sleep(newsEvery) }, false},
 		} {
 			step.change()
 			if next, err := w.update(); err != nil || next.screen != step.screen {
@@ -177,7 +177,7 @@ func TestTellWatchersPushesWhatWasToWait(t *testing.T) {
 		l.addWatcher(w)
 		expect(t, w, pushed, "the first status", 1, 0)
 		status.Screen++
-		expect(t, w, pushed, "a change soon after a push", 0, 100*time.Millisecond)
+		expect(t, w, pushed, "a change soon after a push", 0, newsEvery)
 		*pushed = nil
 		l.tellWatchers()
 		if len(*pushed) != 1 || (*pushed)[0].Screen != status.Screen {

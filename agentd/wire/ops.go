@@ -129,7 +129,7 @@ type StateReply struct {
 }
 
 // Event is what OpWatch pushes: the first at once, then one after each change. Activity and Screen are coalesced: a watcher learns at once that
-// the screen left the version it last peeked or was told of, and then at most every 100 ms; activity is at most 1 s late while output goes on.
+// the screen left the version it last peeked; of what changes after that, and of activity, at most every second while output goes on.
 type Event struct {
 	Status
 	// Meta is the metadata (MetaList), if the watch asked for it: in an event as soon as it is known, and in one after each change. What programs in the
