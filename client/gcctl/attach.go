@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gascity/agentd/agentd/wire"
-	"github.com/gascity/agentd/agentd/wire/mux"
 	"github.com/gascity/agentd/client/paths"
 	"github.com/gascity/agentd/client/target"
 	"github.com/gascity/agentd/client/terminal"
@@ -94,10 +93,9 @@ func (a *app) noTerminal(err error, name string) error {
 func (o *attachOptions) attach(ctx context.Context, name string, in, out *os.File, parent <-chan struct{}) error {
 	// Attach minds the signals itself: which one it was is told by the exit status.
 	ctx = context.WithoutCancel(ctx)
-	end, err := terminal.Attach(ctx, terminal.Options{
-		Session: name, ReadOnly: o.readOnly, In: in, Out: out, Term: o.app.getenv("TERM"), Parent: parent,
-		Connect: func(ctx context.Context) (*mux.Conn, error) { return o.app.dial(ctx) },
-	})
+	reach := o.app.terminalOptions(name)
+	reach.ReadOnly, reach.In, reach.Out, reach.Parent = o.readOnly, in, out, parent
+	end, err := terminal.Attach(ctx, reach)
 	var lost *terminal.LostError
 	switch {
 	case errors.As(err, &lost) && o.app.target.Backend == target.Kube:

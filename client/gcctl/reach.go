@@ -13,6 +13,7 @@ import (
 	"github.com/gascity/agentd/client/local"
 	"github.com/gascity/agentd/client/paths"
 	"github.com/gascity/agentd/client/target"
+	"github.com/gascity/agentd/client/terminal"
 	"github.com/gascity/agentd/client/token"
 )
 
@@ -50,17 +51,31 @@ func (a *app) lookLink() hubLink {
 	return a.runningHub()
 }
 
-// dial makes a connection of its own to a session's hub, for an attach. In pods that is a hub within this process: a key and its echo then pass one
-// process less each way, and the hub's end is none of the terminal's.
-func (a *app) dial(ctx context.Context) (*mux.Conn, error) {
-	if a.hubless() || a.target.Backend == target.Kube {
+// terminalOptions say how an attach reaches a session. In pods that is by a hub within this process, and the terminal's bytes come on the session's own link:
+// a key and its echo then pass one process less each way, and the end of a hub's process is none of the terminal's.
+func (a *app) terminalOptions(session string) terminal.Options {
+	o := terminal.Options{Session: session, Term: a.getenv("TERM")}
+	if !a.hubless() && a.target.Backend != target.Kube {
+		o.Connect = func(ctx context.Context) (*mux.Conn, error) {
+			return connect.Hub(ctx, connect.Options{Target: a.target})
+		}
+		return o
+	}
+	o.Connect = func(ctx context.Context) (*mux.Conn, error) {
 		h, err := a.ownHub()
 		if err != nil {
 			return nil, err
 		}
 		return h.Connect(ctx)
 	}
-	return connect.Hub(ctx, connect.Options{Target: a.target})
+	o.Open = func(ctx context.Context, r mux.Request) (*mux.Call, error) {
+		h, err := a.ownHub()
+		if err != nil {
+			return nil, err
+		}
+		return h.Attach(ctx, r)
+	}
+	return o
 }
 
 // ownHub gives the hub that runs within this process.

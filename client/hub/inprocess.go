@@ -15,6 +15,19 @@ func (h *Hub) Connect(ctx context.Context) (*mux.Conn, error) {
 	return conn, err
 }
 
+// Attach opens a session's terminal (wire.OpAttach) on the session's own link, for a caller within this process: nothing of the hub then stands between the two.
+func (h *Hub) Attach(ctx context.Context, r mux.Request) (*mux.Call, error) {
+	s, err := h.find(ctx, r.Session)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := s.link(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return conn.Open(ctx, r)
+}
+
 // inProcess starts serving connections made within the process.
 func (h *Hub) inProcess() *pipeListener {
 	h.mu.Lock()

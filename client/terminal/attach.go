@@ -24,6 +24,8 @@ type Options struct {
 	Term string
 	// Connect connects to the hub. It is called again for each reconnection.
 	Connect func(context.Context) (*mux.Conn, error)
+	// Open, if not nil, opens the session's terminal (wire.OpAttach) by a shorter way than the connection.
+	Open func(context.Context, mux.Request) (*mux.Call, error)
 	// Patience is how long a lost connection may take to come back; 0 means 5 minutes.
 	Patience time.Duration
 	// Parent ends with the process that guards this one (see Guard); nil when there is none.

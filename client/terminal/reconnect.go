@@ -71,14 +71,7 @@ func (a *attachment) dial(ctx context.Context, limit time.Time) (*mux.Conn, End,
 	defer cancel()
 	var conn *mux.Conn
 	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		conn, err = a.options.Connect(dialing)
-	}()
-	end, over := a.whileWaiting(ctx, done, nil)
-	cancel()
-	<-done
+	end, over := a.during(ctx, cancel, func() { conn, err = a.options.Connect(dialing) })
 	if over && conn != nil {
 		_ = conn.Close(wire.CloseNormal, "") // it was made in vain
 		conn = nil
@@ -87,6 +80,21 @@ func (a *attachment) dial(ctx context.Context, limit time.Time) (*mux.Conn, End,
 		return nil, end, nil
 	}
 	return conn, End{}, err
+}
+
+// during waits for f. over is true when the attach ends instead: f was cancelled then.
+func (a *attachment) during(ctx context.Context, cancel, f func()) (end End, over bool) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	end, over = a.whileWaiting(ctx, done, nil)
+	if over {
+		cancel()
+	}
+	<-done
+	return end, over
 }
 
 // whileWaiting waits for done or the timer. over is true when the attach ends instead.

@@ -41,15 +41,11 @@ type link struct {
 // serve lets the session have the terminal for as long as conn lasts, and closes conn.
 func (a *attachment) serve(ctx context.Context, conn *mux.Conn) turn {
 	ctx, cancel := context.WithCancel(ctx)
-	l, err := a.open(ctx, conn)
-	if err != nil {
-		cancel()
-		_ = conn.Close(wire.CloseNormal, "")
-		return a.failed(err)
-	}
-	t, over := a.watch(ctx, l)
-	if over { // the exchange itself has ended: it says how
-		t = a.judge(ctx, conn, l.call)
+	var l *link
+	call, size, t := a.open(ctx, cancel, conn)
+	if call != nil {
+		l = a.carry(ctx, call)
+		t = a.watch(ctx, conn, l, size)
 	}
 	if again := t.then == nextReconnect || t.then == nextRedraw; again && !a.options.ReadOnly {
 		a.typed.hold()
@@ -58,28 +54,53 @@ func (a *attachment) serve(ctx context.Context, conn *mux.Conn) turn {
 	}
 	cancel()
 	_ = conn.Close(wire.CloseNormal, "") // whatever it says, the connection is of no more use
-	l.join()
+	if l != nil {
+		l.join()
+	}
 	return t
 }
 
-// open asks for the session's terminal, and starts what carries the bytes.
-func (a *attachment) open(ctx context.Context, conn *mux.Conn) (*link, error) {
-	size := a.tty.size()
-	call, err := conn.Open(ctx, mux.Request{
-		Op: wire.OpAttach, Session: a.options.Session, Window: min(max(leastWindow, cellBytes*int64(size.Columns)*int64(size.Rows)), mostWindow),
-		Body: wire.Attach{Size: size, Term: a.options.Term, ReadOnly: a.options.ReadOnly},
-	})
-	if err != nil {
-		return nil, err
+// open asks for the session's terminal, of the size that it gives. Without one the turn is over.
+func (a *attachment) open(ctx context.Context, cancel func(), conn *mux.Conn) (*mux.Call, wire.Size, turn) {
+	open := conn.Open
+	if a.options.Open != nil {
+		open = a.options.Open
 	}
-	l := &link{call: call, sizes: make(chan wire.Size, 1), begun: make(chan struct{}), done: make(chan struct{})}
 	if a.lost.IsZero() {
 		a.takeKeys() // also before the first screen: people type ahead
 	}
+	size := a.tty.size()
+	var call *mux.Call
+	var err error
+	end, over := a.during(ctx, cancel, func() {
+		call, err = open(ctx, mux.Request{
+			Op: wire.OpAttach, Session: a.options.Session, Window: min(max(leastWindow, cellBytes*int64(size.Columns)*int64(size.Rows)), mostWindow),
+			Body: wire.Attach{Size: size, Term: a.options.Term, ReadOnly: a.options.ReadOnly},
+		})
+	})
+	switch {
+	case over && call != nil:
+		call.Cancel() // it was opened in vain
+		return nil, size, turn{then: nextEnd, end: end}
+	case over:
+		return nil, size, turn{then: nextEnd, end: end}
+	case err != nil:
+		return nil, size, a.refused(ctx, conn, err)
+	}
+	return call, size, turn{}
+}
+
+// carry starts what carries the bytes. It ends with ctx.
+func (a *attachment) carry(ctx context.Context, call *mux.Call) *link {
+	l := &link{call: call, sizes: make(chan wire.Size, 1), begun: make(chan struct{}), done: make(chan struct{})}
 	l.work.Go(func() { l.show(a.screen) })
 	l.work.Go(func() { l.send(ctx, a.typed) })
 	l.work.Go(func() { l.resize(ctx) })
-	return l, nil
+	l.work.Go(func() {
+		<-ctx.Done()
+		call.Cancel() // where the terminal came by a shorter way, the end of conn tells the session nothing
+	})
+	return l
 }
 
 func (a *attachment) takeKeys() {
@@ -158,8 +179,11 @@ func (l *link) join() {
 	}
 }
 
-// watch waits for the end of the link's turn. over is true when the exchange ended by itself.
-func (a *attachment) watch(ctx context.Context, l *link) (t turn, over bool) {
+// watch waits for the end of the link's turn. size is what the session's terminal was opened with.
+func (a *attachment) watch(ctx context.Context, conn *mux.Conn, l *link, size wire.Size) turn {
+	if now := a.tty.size(); now != size {
+		l.setSize(now)
+	}
 	var redraw <-chan time.Time
 	awaited := l.begun
 	for {
@@ -167,7 +191,7 @@ func (a *attachment) watch(ctx context.Context, l *link) (t turn, over bool) {
 		switch e {
 		case eventDone:
 			if awaited == l.done || !l.drawn {
-				return turn{}, true
+				return a.judge(ctx, conn, l.call)
 			}
 			awaited = l.done
 			if !a.lost.IsZero() && time.Since(a.lost) > keyPatience {
@@ -176,18 +200,18 @@ func (a *attachment) watch(ctx context.Context, l *link) (t turn, over bool) {
 			a.shown, a.lost, a.tries = true, time.Time{}, 0
 			a.takeKeys()
 		case eventLeave:
-			return turn{then: nextEnd, end: end}, false
+			return turn{then: nextEnd, end: end}
 		case eventHelp:
-			return turn{then: nextHelp}, false
+			return turn{then: nextHelp}
 		case eventSuspend:
-			return turn{then: nextSuspend}, false
+			return turn{then: nextSuspend}
 		case eventTimer:
-			return turn{then: nextRedraw}, false
+			return turn{then: nextRedraw}
 		case eventContinue: // the shell may have changed the terminal
 			if err := a.tty.raw(); err != nil {
-				return turn{then: nextEnd, err: err}, false
+				return turn{then: nextEnd, err: err}
 			}
-			return turn{then: nextRedraw}, false
+			return turn{then: nextRedraw}
 		case eventResize:
 			l.setSize(a.tty.size())
 		case eventDropped:
@@ -211,11 +235,19 @@ func (a *attachment) judge(ctx context.Context, conn *mux.Conn, call *mux.Call) 
 		return turn{then: nextEnd, end: End{Exit: reply.Exit}}
 	case err == nil && reply.Detached:
 		return turn{then: nextEnd, end: End{Left: true}}
-	case err == nil || wire.CodeOf(err) == wire.CodeNoSession && a.shown:
+	case err == nil:
 		return a.inquire(ctx, conn)
 	default:
-		return a.failed(err)
+		return a.refused(ctx, conn, err)
 	}
+}
+
+// refused says what it means that the session's terminal can't be had.
+func (a *attachment) refused(ctx context.Context, conn *mux.Conn, err error) turn {
+	if wire.CodeOf(err) == wire.CodeNoSession && a.shown {
+		return a.inquire(ctx, conn)
+	}
+	return a.failed(err)
 }
 
 // failed says what to do about a connection or a request that failed: what may be different a moment later is tried again.
@@ -239,21 +271,19 @@ func (o Options) final(err error) bool {
 	return false
 }
 
-// inquire asks the hub what became of a session whose terminal ended without saying so.
+// inquire asks what became of a session whose terminal ended without saying so.
 func (a *attachment) inquire(ctx context.Context, conn *mux.Conn) turn {
-	var list wire.ListReply
-	err := conn.Call(ctx, mux.Request{Op: wire.OpList, Body: wire.List{Prefix: a.options.Session, All: true}}, &list)
-	if err != nil {
+	ctx, cancel := context.WithTimeout(ctx, closing)
+	defer cancel()
+	var reply wire.StateReply
+	err := conn.Call(ctx, mux.Request{Op: wire.OpState, Session: a.options.Session}, &reply)
+	switch {
+	case wire.CodeOf(err) == wire.CodeNoSession:
+		return turn{then: nextEnd}
+	case err != nil:
 		return a.failed(err)
+	case reply.State == wire.StateExited:
+		return turn{then: nextEnd, end: End{Exit: reply.Exit}}
 	}
-	for _, s := range list.Sessions {
-		if s.Name != a.options.Session {
-			continue
-		}
-		if s.State == wire.StateExited {
-			return turn{then: nextEnd, end: End{Exit: s.Exit}}
-		}
-		return turn{then: nextEnd, end: End{Left: true}} // someone detached it
-	}
-	return turn{then: nextEnd}
+	return turn{then: nextEnd, end: End{Left: true}} // someone detached it
 }
