@@ -10,6 +10,7 @@ import (
 	"github.com/gascity/agentd/agentd/session"
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/termstream"
 )
 
 // attach gives the caller a terminal on the session: its bytes go both ways over the exchange's stream, and the caller pushes sizes. How much
@@ -31,13 +32,16 @@ func (l *link) attach(ctx context.Context, x *mux.Exchange) (any, error) {
 		return nil, err
 	}
 	l.tellWatchers()
-	return serveTerminal(ctx, t, x, ask.ReadOnly)
+	return serveTerminal(ctx, t, x, ask)
 }
 
 func (l *link) attachRequest(x *mux.Exchange) (wire.Attach, error) {
 	var ask wire.Attach
 	if err := x.Decode(&ask); err != nil {
 		return ask, err
+	}
+	if ask.Encoding != "" && ask.Encoding != wire.EncodingZstd {
+		return ask, wire.Errorf(wire.CodeBadRequest, "unknown encoding %q: know %q", ask.Encoding, wire.EncodingZstd)
 	}
 	if !ask.ReadOnly && l.role != wire.RoleOperator {
 		return ask, wire.Errorf(wire.CodeForbidden, "attach needs an operator's token, this is a %s's, which may attach read-only", l.role)
@@ -46,16 +50,16 @@ func (l *link) attachRequest(x *mux.Exchange) (wire.Attach, error) {
 }
 
 // serveTerminal moves bytes and sizes between a terminal and its caller until the terminal ends or the caller leaves.
-func serveTerminal(ctx context.Context, t *session.Terminal, x *mux.Exchange, readOnly bool) (any, error) {
+func serveTerminal(ctx context.Context, t *session.Terminal, x *mux.Exchange, ask wire.Attach) (any, error) {
 	ctx, leave := context.WithCancel(ctx)
 	var movers sync.WaitGroup
 	defer movers.Wait()
 	defer leave()
 	stop := context.AfterFunc(ctx, func() { _ = t.Close() }) // wakes the copies below
 	defer stop()
-	movers.Go(func() { copyInput(ctx, t, x, readOnly) })
+	movers.Go(func() { copyInput(ctx, t, x, ask.ReadOnly) })
 	movers.Go(func() { followSize(ctx, t, x) })
-	_, copyErr := io.CopyBuffer(x, t, make([]byte, wire.FullChunk))
+	copyErr := copyOutput(x, t, ask.Encoding)
 	if err := t.Close(); err != nil && copyErr == nil {
 		copyErr = err
 	}
@@ -64,6 +68,20 @@ func serveTerminal(ctx context.Context, t *session.Terminal, x *mux.Exchange, re
 		return nil, err
 	}
 	return reply, nil
+}
+
+// copyOutput sends what the terminal shows until it ends, compressed if that was asked for.
+func copyOutput(x *mux.Exchange, t *session.Terminal, encoding string) error {
+	out := io.Writer(x)
+	if encoding != "" {
+		z, err := termstream.NewWriter(x)
+		if err != nil {
+			return err
+		}
+		out = z
+	}
+	_, err := io.CopyBuffer(out, t, make([]byte, wire.FullChunk))
+	return err
 }
 
 // copyInput types what the caller sends. A read-only terminal's input is read, so that the caller isn't blocked, and dropped.

@@ -288,6 +288,8 @@ type Attach struct {
 	// Term is the terminal's type (TERM); a type the session's machine doesn't know falls back to xterm-256color.
 	Term     string `json:"term,omitempty"`
 	ReadOnly bool   `json:"read_only,omitempty"`
+	// Encoding says how the output is compressed: EncodingZstd, in one frame that never ends, each write flushed; or not at all. Input is as typed.
+	Encoding string `json:"encoding,omitempty"`
 }
 
 // AttachReply ends an attach.

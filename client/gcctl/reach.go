@@ -54,7 +54,7 @@ func (a *app) lookLink() hubLink {
 // terminalOptions say how an attach reaches a session. In pods that is by a hub within this process, and the terminal's bytes come on the session's own link:
 // a key and its echo then pass one process less each way, and the end of a hub's process is none of the terminal's.
 func (a *app) terminalOptions(session string) terminal.Options {
-	o := terminal.Options{Session: session, Term: a.getenv("TERM")}
+	o := terminal.Options{Session: session, Term: a.getenv("TERM"), Compress: a.target.Backend == target.Kube}
 	if !a.hubless() && a.target.Backend != target.Kube {
 		o.Connect = func(ctx context.Context) (*mux.Conn, error) {
 			return connect.Hub(ctx, connect.Options{Target: a.target})

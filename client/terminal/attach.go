@@ -26,6 +26,8 @@ type Options struct {
 	Connect func(context.Context) (*mux.Conn, error)
 	// Open, if not nil, opens the session's terminal (wire.OpAttach) by a shorter way than the connection.
 	Open func(context.Context, mux.Request) (*mux.Call, error)
+	// Compress says that the way to the session is slow enough for compression to be worth its time.
+	Compress bool
 	// Patience is how long a lost connection may take to come back; 0 means 5 minutes.
 	Patience time.Duration
 	// Parent ends with the process that guards this one (see Guard); nil when there is none.

@@ -3,11 +3,13 @@ package terminal
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/termstream"
 )
 
 const (
@@ -70,12 +72,16 @@ func (a *attachment) open(ctx context.Context, cancel func(), conn *mux.Conn) (*
 		a.takeKeys() // also before the first screen: people type ahead
 	}
 	size := a.tty.size()
+	ask := wire.Attach{Size: size, Term: a.options.Term, ReadOnly: a.options.ReadOnly}
+	if a.options.Compress {
+		ask.Encoding = wire.EncodingZstd
+	}
 	var call *mux.Call
 	var err error
 	end, over := a.during(ctx, cancel, func() {
 		call, err = open(ctx, mux.Request{
 			Op: wire.OpAttach, Session: a.options.Session, Window: min(max(leastWindow, cellBytes*int64(size.Columns)*int64(size.Rows)), mostWindow),
-			Body: wire.Attach{Size: size, Term: a.options.Term, ReadOnly: a.options.ReadOnly},
+			Body: ask,
 		})
 	})
 	switch {
@@ -93,7 +99,7 @@ func (a *attachment) open(ctx context.Context, cancel func(), conn *mux.Conn) (*
 // carry starts what carries the bytes. It ends with ctx.
 func (a *attachment) carry(ctx context.Context, call *mux.Call) *link {
 	l := &link{call: call, sizes: make(chan wire.Size, 1), begun: make(chan struct{}), done: make(chan struct{})}
-	l.work.Go(func() { l.show(a.screen) })
+	l.work.Go(func() { l.show(a.screen, a.options.Compress) })
 	l.work.Go(func() { l.send(ctx, a.typed) })
 	l.work.Go(func() { l.resize(ctx) })
 	l.work.Go(func() {
@@ -110,11 +116,21 @@ func (a *attachment) takeKeys() {
 }
 
 // show passes the session's output on to the terminal. What comes while the terminal is busy is written at once afterwards.
-func (l *link) show(s *screen) {
+func (l *link) show(s *screen, compressed bool) {
 	defer close(l.done)
+	in := io.Reader(l.call)
+	if compressed {
+		z, err := termstream.NewReader(l.call)
+		if err != nil {
+			close(l.begun)
+			return
+		}
+		defer z.Close()
+		in = z
+	}
 	buf := make([]byte, outputBuffer)
 	for {
-		n, err := l.call.Read(buf)
+		n, err := in.Read(buf)
 		if !l.drawn {
 			l.drawn = err == nil
 			close(l.begun)
