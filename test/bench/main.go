@@ -39,7 +39,8 @@ var groups = []group{
 	{"far", "the same with 50 ms of round trip before the API server", onPods(measureFar)},
 	{"podstart", "start and stop of a pod's session", onPods(measurePodStart)},
 	{"podcopy", "a workspace on its way into a pod", onPods(measurePodCopy)},
-	{"podattach", "attach to a pod's session", onPods(measurePodAttach)},
+	{"podattach", "output of attach to a pod's session", onPods(measurePodAttach)},
+	{"podecho", "a keystroke's echo in attach to a pod's session", onPods(measurePodEcho)},
 	{"eventslocal", "an event log in a file that holds many events", measureEventsLocal},
 	{"events", "an event log in a cluster: record", onEvents(measureEvents)},
 	{"eventsfull", "an event log in a cluster that holds many events", onEvents(measureEventsFull)},
@@ -49,7 +50,7 @@ var groups = []group{
 // scale says how much is measured. What needs pods has its own numbers, since kubectl takes its time.
 type scale struct{ calls, starts, keys, sessions, podCalls, podStarts, podKeys, podSessions, podCopies, events, scriptEvents, storedEvents int }
 
-var full = scale{calls: 200, starts: 20, keys: 3000, sessions: 200, podCalls: 50, podStarts: 10, podKeys: 3000, podSessions: 100, podCopies: 3, events: 5000, scriptEvents: 100, storedEvents: 20_000}
+var full = scale{calls: 200, starts: 20, keys: 3000, sessions: 200, podCalls: 50, podStarts: 10, podKeys: 10_000, podSessions: 100, podCopies: 3, events: 5000, scriptEvents: 100, storedEvents: 20_000}
 
 // quick is enough to see where one stands.
 var quick = scale{calls: 40, starts: 5, keys: 600, sessions: 20, podCalls: 10, podStarts: 3, podKeys: 200, podSessions: 10, podCopies: 1, events: 500, scriptEvents: 50, storedEvents: 2000}

@@ -32,8 +32,8 @@ var outputs = []struct {
 	{"long lines in a terminal of 400x150", printer, "printed", pty.Winsize{Cols: 400, Rows: 150}},
 }
 
-// measurePodAttach compares gcctl attach with kubectl exec of tmux attach in the same terminal: how much arrives, and how soon a typed key is seen.
-func measurePodAttach(ctx context.Context, p *podWorld, scale scale) ([]figure, error) {
+// measurePodAttach compares gcctl attach with kubectl exec of tmux attach in the same terminal: how much arrives.
+func measurePodAttach(_ context.Context, p *podWorld, _ scale) ([]figure, error) {
 	var figures []figure
 	for i, output := range outputs {
 		name := fmt.Sprint("prints", i)
@@ -62,8 +62,7 @@ func measurePodAttach(ctx context.Context, p *podWorld, scale scale) ([]figure, 
 			limit: "at least 2x", ok: ratio >= 2,
 		}, figure{name: "  of tmux itself, on this machine", value: mib(most) + "/s"})
 	}
-	echo, err := p.podEchoes(ctx, scale.podKeys)
-	return append(figures, echo...), err
+	return figures, nil
 }
 
 // terminals are the two ways to have a session's terminal: kubectl's, and gcctl's.
@@ -127,41 +126,4 @@ func (w *world) withoutLink(name, program string, size *pty.Winsize, mark string
 		return 0, err
 	}
 	return through[0], nil
-}
-
-// podEchoes compares how soon a typed key appears.
-func (p *podWorld) podEchoes(ctx context.Context, keys int) ([]figure, error) {
-	for _, name := range []string{"direct", "ours"} {
-		if err := p.launch(name, wire.StartConfig{Command: typist, ReadyPromptPrefix: "ready"}); err != nil {
-			return nil, err
-		}
-	}
-	kubectl, _, err := p.terminals("direct")
-	if err != nil {
-		return nil, err
-	}
-	direct, err := p.sit("ready", 0, kubectl...)
-	if err != nil {
-		return nil, err
-	}
-	defer direct.leave()
-	ours, err := p.sit("ready", 0, p.programPath("gcctl"), "attach", "ours")
-	if err != nil {
-		return nil, err
-	}
-	defer ours.leave()
-	base, value, err := echoes(ctx, direct, ours, keys, 0)
-	if err != nil {
-		return nil, err
-	}
-	var figures []figure
-	for _, part := range []float64{0.5, 0.99} {
-		f := atMost(1, fmt.Sprintf("echo through gcctl attach, p%g", 100*part), quantile(value, part), "kubectl exec", quantile(base, part))
-		f.limit = "no slower"
-		if part == 0.5 {
-			f.limit = ""
-		}
-		figures = append(figures, f)
-	}
-	return figures, nil
 }
