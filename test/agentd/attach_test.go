@@ -12,6 +12,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/termstream"
 )
 
 // terminal is an attached terminal whose output is kept.
@@ -36,7 +37,16 @@ func (d *daemon) attach(c *mux.Conn, a wire.Attach) *terminal {
 		d.t.Fatal(err)
 	}
 	t := &terminal{t: d.t, call: k, more: make(chan struct{}), done: make(chan struct{})}
-	go t.read()
+	out := io.Reader(k)
+	if a.Encoding != "" {
+		z, err := termstream.NewReader(k)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		d.t.Cleanup(z.Close) // after the reading has ended
+		out = z
+	}
+	go t.read(out)
 	d.t.Cleanup(func() {
 		k.Cancel()
 		<-t.done
@@ -44,11 +54,11 @@ func (d *daemon) attach(c *mux.Conn, a wire.Attach) *terminal {
 	return t
 }
 
-func (t *terminal) read() {
+func (t *terminal) read(out io.Reader) {
 	defer close(t.done)
 	p := make([]byte, 32<<10)
 	for {
-		n, err := t.call.Read(p)
+		n, err := out.Read(p)
 		t.mu.Lock()
 		if t.screen.Len() > keptOutput {
 			kept := t.screen.String()[t.screen.Len()-4096:]
@@ -105,10 +115,19 @@ func size(columns, rows int) wire.Size { return wire.Size{Columns: columns, Rows
 
 func TestAttachTypesAndShows(t *testing.T) {
 	t.Parallel()
+	for _, encoding := range []string{"", wire.EncodingZstd} {
+		t.Run("encoding="+encoding, func(t *testing.T) {
+			t.Parallel()
+			typesAndShows(t, wire.Attach{Size: size(100, 30), Term: "no-such-terminal", Encoding: encoding})
+		})
+	}
+}
+
+func typesAndShows(t *testing.T, ask wire.Attach) {
 	d := start(t)
 	c := d.dial()
 	d.launch(c, "bash --norc")
-	a := d.attach(c, wire.Attach{Size: size(100, 30), Term: "no-such-terminal"})
+	a := d.attach(c, ask)
 	a.write("echo $((6*7))x\r")
 	a.await("42x")
 	var attached wire.AttachedReply

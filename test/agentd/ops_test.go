@@ -159,6 +159,7 @@ func TestRequestsThatCannotBe(t *testing.T) {
 		"too many keys":                   {wire.OpKeys, wire.Keys{Keys: make([]string, wire.MaxKeys+1)}, wire.CodeTooLarge},
 		"a stop in negative time":         {wire.OpStop, wire.Stop{GraceMS: -1}, wire.CodeBadRequest},
 		"a terminal of impossible size":   {wire.OpAttach, wire.Attach{Size: wire.Size{Columns: -1, Rows: 1 << 20}}, wire.CodeBadRequest},
+		"a terminal of unknown encoding":  {wire.OpAttach, wire.Attach{Encoding: "lzw"}, wire.CodeBadRequest},
 		"a file outside of the work dir":  {wire.OpGet, wire.Get{Path: "/etc/passwd"}, ""},
 		"a file above the work dir":       {wire.OpGet, wire.Get{Path: "../keys/signing.pem"}, ""},
 		"a folder outside to put into":    {wire.OpPut, wire.Put{Dir: "../.."}, ""},
