@@ -41,7 +41,8 @@ func TestAConnectionThatFallsSilentUnderARequestIsLostSoon(t *testing.T) {
 		if x.Op == "slow" {
 			select {
 			case <-release:
-			case <-time.After(3 * ping): // longer than silence may last
+			// Longer than silence may last, and no multiple of ping: the answer to one that was sent just before the way is held would be a sign of life.
+			case <-time.After(11 * ping / 4):
 			case <-ctx.Done():
 			}
 		}
