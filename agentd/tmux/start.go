@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // clientFlags of the control client: it has no size of its own to impose, and tmux pauses a pane for it, rather than cutting it off, when it reads more
@@ -63,8 +64,21 @@ func (o Options) environment() []string {
 	return clean
 }
 
-// Attach joins the session of a server that lives. ErrNoSession means that there is no such server or session.
+// settle is how long Attach lets pass first. tmux before 3.4 crashes, and the agent with it, when it tells control clients of something (another client's end, say)
+// in the moment in which one introduces itself. Whoever attaches anew does so because something has just ended, and with it, most likely, the terminals of others.
+const settle = 50 * time.Millisecond
+
+// Attach joins the session of a server that lives, after a pause of 50 ms. ErrNoSession means that there is no such server or session.
 func Attach(ctx context.Context, o Options, target string) (*Control, error) {
+	select {
+	case <-time.After(settle):
+	case <-ctx.Done():
+		return nil, fmt.Errorf("attach to tmux: %w", ctx.Err())
+	}
+	return attach(ctx, o, target)
+}
+
+func attach(ctx context.Context, o Options, target string) (*Control, error) {
 	cmd := o.command("-N", "-u", "-f", "/dev/null", "-C", "attach-session", "-t", target, "-f", clientFlags)
 	c, err := newControl(cmd, o.Events)
 	if err != nil {
@@ -135,7 +149,7 @@ func startFile(ctx context.Context, o Options, config, target string) (*Control,
 		err := cmd.Run()
 		switch {
 		case err == nil:
-			return Attach(ctx, o, target)
+			return attach(ctx, o, target)
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("start tmux: %w", ctx.Err())
 		case strings.Contains(said.String(), serverDied):
