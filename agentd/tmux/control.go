@@ -23,6 +23,7 @@ type Control struct {
 	stdin  *os.File
 
 	lines chan *request // to the writer
+	flood flood         // the reader's
 
 	mu      sync.Mutex
 	pending []*request // written, in order, not answered yet
@@ -44,6 +45,7 @@ type request struct {
 	name    string
 	line    string
 	want    int
+	tells   bool // the reply holds notifications
 	replies [][]byte
 	err     error
 	done    chan struct{}
@@ -231,10 +233,24 @@ func (c *Control) block(g guard, body []byte, failed bool) error {
 		c.started(body, failed)
 		return nil
 	}
+	r, err := c.answered(body, failed)
+	if err != nil || !r.tells {
+		return err
+	}
+	for line := range bytes.Lines(body) {
+		if err := c.notify(bytes.TrimSuffix(line, []byte{'\n'})); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answered gives a reply to who waits for it.
+func (c *Control) answered(body []byte, failed bool) (*request, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.pending) == 0 {
-		return errors.New("a reply that nothing asked for")
+		return nil, errors.New("a reply that nothing asked for")
 	}
 	r := c.pending[0]
 	if failed {
@@ -247,7 +263,7 @@ func (c *Control) block(g guard, body []byte, failed bool) error {
 		c.pending = c.pending[1:]
 		close(r.done)
 	}
-	return nil
+	return r, nil
 }
 
 // started takes a block that no line of ours asked for: the first is the client's own attach command, later ones are hooks.
@@ -278,22 +294,13 @@ func (c *Control) notify(line []byte) error {
 		return nil
 	}
 	c.events(e)
-	if e.Kind == Paused {
+	switch {
+	case e.Kind == Output && c.flood.add(time.Now(), len(e.Data)):
+		c.pause(e.Pane)
+	case e.Kind == Paused:
 		c.resume(e.Pane)
 	}
 	return nil
-}
-
-// resume asks for a paused pane's output to go on. It is called by the reader, which must not wait for a reply.
-func (c *Control) resume(p Pane) {
-	line, _ := Line("refresh-client", "-A", p.String()+":continue")
-	r := &request{ctx: context.Background(), name: "refresh-client", line: line + "\n", want: 1, done: make(chan struct{})}
-	c.wg.Go(func() {
-		select {
-		case c.lines <- r:
-		case <-c.broken:
-		}
-	})
 }
 
 // tail keeps the last part of what is written to it.
