@@ -6,26 +6,28 @@ import (
 	"time"
 )
 
-// add takes a snapshot in and queues the lines it brings. When it has too little of the history, it changes nothing and tells how many lines are needed.
-func (r *Recorder) add(s Snapshot) (more int) {
+// add takes a snapshot in and queues the lines it brings, and tells whether some were lost before it. When it has too little of the history, it changes nothing and tells
+// how many lines are needed.
+func (r *Recorder) add(s Snapshot) (more int, lost bool) {
 	if !r.started {
 		if len(s.History) < s.HistorySize {
-			return all(s)
+			return all(s), false
 		}
 		r.begin(s)
 	} else {
 		p, more := r.locate(s)
 		if more > 0 {
-			return more
+			return more, false
 		}
 		r.scroll(s, p)
+		lost = p.lost
 	}
 	r.size, r.columns, r.rows = s.HistorySize, s.Columns, len(s.Visible)
 	r.turn(s)
 	page := r.page()
 	page.show(s.Visible, s.At)
 	page.say(&r.out, s.At, !r.alternate)
-	return 0
+	return 0, lost
 }
 
 // begin takes in the first snapshot.

@@ -21,6 +21,9 @@ const (
 	Settle = time.Second
 	// Every is the least time between two snapshots while output goes on.
 	Every = 250 * time.Millisecond
+	// FloodEvery is what it is while more is printed between two than tmux keeps. Lines are lost then anyway, and to read all that is kept, ten thousand lines, four times a
+	// second would take tmux half of its time.
+	FloodEvery = 2 * time.Second
 	// ask is how many history lines a snapshot asks for at first.
 	ask = 256
 )
@@ -36,6 +39,7 @@ type Recorder struct {
 	pending bool      // there was output since the last snapshot
 	output  time.Time // of the last output
 	taken   time.Time // when the last snapshot was taken
+	lost    bool      // it came too late for some lines
 	settles time.Time // when the next line settles, zero if none is to
 
 	started bool
@@ -72,7 +76,11 @@ func (r *Recorder) Due() (time.Time, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.pending {
-		if next := r.taken.Add(Every); next.After(r.output) {
+		every := Every
+		if r.lost {
+			every = FloodEvery
+		}
+		if next := r.taken.Add(every); next.After(r.output) {
 			return next, true
 		}
 		return r.output, true
@@ -91,13 +99,13 @@ func (r *Recorder) Take(ctx context.Context, capture Capture) error {
 			r.mu.Unlock()
 			return fmt.Errorf("capture the screen for the transcript: %w", err)
 		}
-		more := r.add(s)
+		more, lost := r.add(s)
 		if more == 0 {
-			r.schedule(s.At)
+			r.schedule(s.At, lost)
 			return r.flush()
 		}
 		if more <= lines {
-			r.schedule(s.At)
+			r.schedule(s.At, false)
 			return fmt.Errorf("capture the screen for the transcript: got %d history lines of %d when asked for %d", len(s.History), s.HistorySize, lines)
 		}
 		lines = more
@@ -123,11 +131,11 @@ func (r *Recorder) Finish(ctx context.Context, capture Capture) error {
 	return err
 }
 
-// schedule notes that a snapshot was taken at the given time, and when lines settle.
-func (r *Recorder) schedule(at time.Time) {
+// schedule notes that a snapshot was taken at the given time, whether lines were lost before it, and when lines settle.
+func (r *Recorder) schedule(at time.Time, lost bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.taken = at
+	r.taken, r.lost = at, lost
 	if !r.output.After(at) {
 		r.pending = false
 	}

@@ -255,6 +255,21 @@ func TestRecorderIsDue(t *testing.T) {
 	due(-1)
 	b.r.Output(b.now.Add(time.Millisecond)) // after the capture was sent
 	due(Every)
+	b.print(lines("n", 0, 20)...)
+	b.after(Every)
+	b.r.Output(b.now)
+	due(Every)
+	b.print(lines("n", 20, 300)...) // more than the history holds
+	b.after(Every)
+	b.r.Output(b.now)
+	due(FloodEvery)
+	b.print("y")
+	b.after(FloodEvery)
+	b.r.Output(b.now)
+	due(Every)
+	if text := b.out.String(); strings.Count(text, Lost+"\n") != 1 {
+		t.Errorf("wrote %q", text)
+	}
 }
 
 func TestResume(t *testing.T) {
