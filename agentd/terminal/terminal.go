@@ -33,8 +33,9 @@ type Command struct {
 
 // Terminal is a program running in a pseudo-terminal. Read and Write may be used at once, each from one goroutine.
 type Terminal struct {
-	pty *os.File
-	cmd *exec.Cmd
+	pty   *os.File
+	cmd   *exec.Cmd
+	burst bool // the last read began with a burst; Read's
 
 	waitOnce sync.Once
 	waitErr  error
@@ -70,13 +71,20 @@ const (
 	burst = 1 << 10
 	// burstTime is how long more is waited for then.
 	burstTime = time.Millisecond
+	// floodTime is what it is when one burst follows the other. Nobody sees it, a screen shows sixty pictures a second; and each message costs every program on the way
+	// more than what is in it.
+	floodTime = 5 * time.Millisecond
 )
 
 // Read gives what the program writes; io.EOF once it has ended and all was read. The kernel hands over at most 4 KiB at a time, and each of these would be a message that
 // every program on the way to a person takes up by itself: a burst is gathered.
 func (t *Terminal) Read(p []byte) (int, error) {
 	n, err := t.pty.Read(p)
-	if n >= burst && n < len(p) && err == nil && t.pty.SetReadDeadline(time.Now().Add(burstTime)) == nil {
+	wait := burstTime
+	if t.burst {
+		wait = floodTime
+	}
+	if t.burst = n >= burst; t.burst && n < len(p) && err == nil && t.pty.SetReadDeadline(time.Now().Add(wait)) == nil {
 		for n < len(p) && err == nil {
 			var more int
 			more, err = t.pty.Read(p[n:])

@@ -21,9 +21,9 @@ const (
 	Settle = time.Second
 	// Every is the least time between two snapshots while output goes on.
 	Every = 250 * time.Millisecond
-	// FloodEvery is what it is while more is printed between two than tmux keeps. Lines are lost then anyway, and to read all that is kept, ten thousand lines, four times a
-	// second would take tmux half of its time.
-	FloodEvery = 2 * time.Second
+	// FloodEvery is the most between two when more was printed meanwhile than tmux keeps, until it is quiet for Every. Lines are lost then anyway, and to read all that
+	// is kept, ten thousand lines, four times a second would take tmux half of its time.
+	FloodEvery = 5 * time.Second
 	// ask is how many history lines a snapshot asks for at first.
 	ask = 256
 )
@@ -76,11 +76,14 @@ func (r *Recorder) Due() (time.Time, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.pending {
-		every := Every
-		if r.lost {
-			every = FloodEvery
+		next := r.taken.Add(Every)
+		if quiet, late := r.output.Add(Every), r.taken.Add(FloodEvery); r.lost && quiet.After(next) {
+			next = quiet
+			if late.Before(quiet) {
+				next = late
+			}
 		}
-		if next := r.taken.Add(every); next.After(r.output) {
+		if next.After(r.output) {
 			return next, true
 		}
 		return r.output, true

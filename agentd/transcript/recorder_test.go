@@ -262,6 +262,10 @@ func TestRecorderIsDue(t *testing.T) {
 	b.print(lines("n", 20, 300)...) // more than the history holds
 	b.after(Every)
 	b.r.Output(b.now)
+	due(Every)
+	b.r.Output(b.now.Add(time.Second))
+	due(time.Second + Every) // once it is quiet
+	b.r.Output(b.now.Add(FloodEvery - time.Millisecond))
 	due(FloodEvery)
 	b.print("y")
 	b.after(FloodEvery)
