@@ -75,7 +75,7 @@ func (p *podWorld) terminals(session string) (theirs, ours []string, err error) 
 // throughputs gives how many bytes a second reach a terminal, by each of several programs in turn.
 func (w *world) throughputs(size *pty.Winsize, mark string, argvs ...[]string) ([]int64, error) {
 	const (
-		turns   = 5
+		turns   = 9
 		settle  = time.Second
 		measure = 4 * time.Second
 	)
