@@ -249,12 +249,16 @@ type Put struct {
 	// Dir is where the tar is unpacked: the work dir for "", relative to it otherwise. In StateWaiting and StateStaging WorkDir must be given.
 	Dir     string `json:"dir,omitempty"`
 	WorkDir string `json:"work_dir,omitempty"`
-	// Encoding says how the tar is compressed: EncodingZstd, or not at all.
+	// Encoding says how the tar is compressed: EncodingZstd, EncodingS2, or not at all.
 	Encoding string `json:"encoding,omitempty"`
 }
 
 // EncodingZstd is Zstandard (RFC 8878) with a window of at most 1 MiB.
 const EncodingZstd = "zstd"
+
+// EncodingS2 is the stream format of S2, in blocks of at most 1 MiB: larger than EncodingZstd and made several times as fast, for a line that is faster than that is
+// made.
+const EncodingS2 = "s2"
 
 // PutReply answers OpPut.
 type PutReply struct {

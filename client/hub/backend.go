@@ -62,6 +62,8 @@ type Record struct {
 	PID int
 	// Pod and Node say where it is instead: empty on this machine, and Node as long as the pod has none.
 	Pod, Node string
+	// Encoding is how files are best compressed on their way there, empty for not at all.
+	Encoding string
 }
 
 // Condition is what a backend sees of a session without agentd's help.

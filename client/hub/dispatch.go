@@ -207,9 +207,11 @@ func put(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	if err := x.Decode(&ask); err != nil {
 		return nil, err
 	}
-	if s.ep.Record().Pod == "" || ask.Encoding != "" {
+	encoding := s.ep.Record().Encoding
+	if encoding == "" || ask.Encoding != "" {
 		return askOnce(ctx, x, s)
 	}
+	ask.Encoding = encoding
 	reply, err := compressed(ctx, x, s, ask)
 	var lost *mux.LostError
 	if errors.As(err, &lost) {

@@ -17,8 +17,8 @@ type Files struct {
 	Fill func(*pack.Packer) error
 	// Skip tells which files, links and folders with all in them to leave out, by their source and their entry's name. It may be nil.
 	Skip func(src, entry string) bool
-	// Compress says that the way to the session is slow enough for compression to be worth its time.
-	Compress bool
+	// Encoding is how they are compressed on their way, empty for not at all.
+	Encoding string
 }
 
 // Overlays gives the folders that a start lays over the session's, in gc's order, each otherwise like the given Files.

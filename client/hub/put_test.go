@@ -55,17 +55,17 @@ func (w *world) put(r io.Reader) (wire.PutReply, error) {
 func TestFilesGoToAPodCompressed(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("line of text\n", 1<<16)
-	for _, pod := range []string{"", "pod"} {
+	for _, encoding := range []string{"", wire.EncodingZstd, wire.EncodingS2} {
 		var sent, meant bytes.Buffer
 		s := newFake(t, "s").running(7, "screen\n")
-		s.record.Pod = pod
+		s.record.Encoding = encoding
 		s.handlers[wire.OpPut] = receive(&sent, &meant)
 		reply, err := newWorld(t, Options{}, s).put(strings.NewReader(text))
 		if err != nil || reply.Bytes != int64(len(text)) || meant.String() != text {
-			t.Errorf("pod %q: %+v, %v; %d bytes came", pod, reply, err, meant.Len())
+			t.Errorf("%q: %+v, %v; %d bytes came", encoding, reply, err, meant.Len())
 		}
-		if small := sent.Len() < len(text)/10; small != (pod != "") {
-			t.Errorf("pod %q: %d bytes were sent for %d", pod, sent.Len(), len(text))
+		if small := sent.Len() < len(text)/10; small != (encoding != "") {
+			t.Errorf("%q: %d bytes were sent for %d", encoding, sent.Len(), len(text))
 		}
 	}
 }
@@ -74,7 +74,7 @@ func TestFilesGoToAPodCompressed(t *testing.T) {
 func TestACompressedTransferThatIsRefusedSaysWhy(t *testing.T) {
 	t.Parallel()
 	s := newFake(t, "s").running(7, "screen\n")
-	s.record.Pod = "pod"
+	s.record.Encoding = wire.EncodingS2
 	s.handlers[wire.OpPut] = func(context.Context, *mux.Exchange) (any, error) {
 		return nil, wire.Errorf(wire.CodeTooLarge, "that is too much")
 	}
@@ -93,7 +93,7 @@ func TestACompressedTransferWhoseSenderGoesAwayIsNotEnded(t *testing.T) {
 	t.Parallel()
 	began, read := make(chan struct{}), make(chan error, 1)
 	s := newFake(t, "s").running(7, "screen\n")
-	s.record.Pod = "pod"
+	s.record.Encoding = wire.EncodingS2
 	s.handlers[wire.OpPut] = func(_ context.Context, x *mux.Exchange) (any, error) {
 		close(began)
 		_, err := io.Copy(io.Discard, x)
@@ -144,7 +144,7 @@ func TestFilesArePackedWhileTheirSessionIsMade(t *testing.T) {
 	came := make(chan string, 2)
 	w := newWorld(t, Options{})
 	w.backend.files = []Files{
-		{What: "workspace", Into: "/work", Compress: true, Fill: func(p *pack.Packer) error {
+		{What: "workspace", Into: "/work", Encoding: wire.EncodingZstd, Fill: func(p *pack.Packer) error {
 			defer close(reached)
 			return p.Path(noisy(t, 1<<20), "first")
 		}},
@@ -184,7 +184,7 @@ func TestAllStartsPackTheirFiles(t *testing.T) {
 	came := make(chan string, starts)
 	name := noisy(t, 1<<20)
 	w := newWorld(t, Options{})
-	w.backend.files = []Files{{What: "workspace", Into: "/work", Compress: true, Fill: func(p *pack.Packer) error { return p.Path(name, "file") }}}
+	w.backend.files = []Files{{What: "workspace", Into: "/work", Encoding: wire.EncodingZstd, Fill: func(p *pack.Packer) error { return p.Path(name, "file") }}}
 	w.backend.create = func(_ context.Context, spec Spec) (*fakeSession, error) {
 		making.Done()
 		making.Wait() // all have begun to pack
@@ -211,7 +211,7 @@ func TestAllStartsPackTheirFiles(t *testing.T) {
 func TestAStartWhoseFilesCantBePackedSaysWhy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
-	w.backend.files = []Files{{What: "overlay o", Into: "/work", Compress: true, Fill: func(*pack.Packer) error { return errors.New("o is no folder") }}}
+	w.backend.files = []Files{{What: "overlay o", Into: "/work", Encoding: wire.EncodingZstd, Fill: func(*pack.Packer) error { return errors.New("o is no folder") }}}
 	_, err := w.start(t.Context(), "s", "", wire.Start{})
 	if err == nil || !strings.Contains(err.Error(), "copy overlay o: o is no folder") {
 		t.Errorf("got %v", err)

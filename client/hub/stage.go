@@ -32,10 +32,7 @@ func (f *starting) stage(ctx context.Context, conn *mux.Conn) error {
 
 // put sends one tar.
 func (f *starting) put(ctx context.Context, conn *mux.Conn, files Files) error {
-	ask := wire.Put{WorkDir: files.Into}
-	if files.Compress {
-		ask.Encoding = wire.EncodingZstd
-	}
+	ask := wire.Put{WorkDir: files.Into, Encoding: files.Encoding}
 	call, err := conn.Open(ctx, mux.Request{Op: wire.OpPut, Body: ask})
 	if err != nil {
 		return err
@@ -59,18 +56,15 @@ func (f *starting) put(ctx context.Context, conn *mux.Conn, files Files) error {
 
 // send writes the files as a tar, compressed or not.
 func (f *starting) send(ctx context.Context, w io.Writer, files Files) error {
-	if files.Compress {
-		z, err := tarstream.Compress(w)
-		if err != nil {
-			return err
-		}
-		if err := f.tar(ctx, z, files); err != nil {
-			_ = z.Close() // the tar is incomplete already
-			return err
-		}
-		return z.Close()
+	z, err := tarstream.Compress(w, files.Encoding)
+	if err != nil {
+		return err
 	}
-	return f.tar(ctx, w, files)
+	if err := f.tar(ctx, z, files); err != nil {
+		_ = z.Close() // the tar is incomplete already
+		return err
+	}
+	return z.Close()
 }
 
 func (f *starting) tar(ctx context.Context, w io.Writer, files Files) error {
@@ -81,7 +75,7 @@ func (f *starting) tar(ctx context.Context, w io.Writer, files Files) error {
 	return p.Close()
 }
 
-// compressed passes on the tar that comes from x, compressed. What else comes and goes in the exchange is its result.
+// compressed passes on the tar that comes from x, compressed as is asked. What else comes and goes in the exchange is its result.
 func compressed(ctx context.Context, x *mux.Exchange, s *session, ask wire.Put) (any, error) {
 	conn, err := s.link(ctx)
 	if err != nil {
@@ -89,7 +83,6 @@ func compressed(ctx context.Context, x *mux.Exchange, s *session, ask wire.Put) 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ask.Encoding = wire.EncodingZstd
 	call, err := conn.Open(ctx, mux.Request{Op: wire.OpPut, Key: x.Key, Body: ask})
 	if err != nil {
 		return nil, err
@@ -97,7 +90,7 @@ func compressed(ctx context.Context, x *mux.Exchange, s *session, ask wire.Put) 
 	var sending sync.WaitGroup
 	var sendErr error
 	sending.Go(func() {
-		if sendErr = compress(call, x.Input(ctx)); sendErr != nil {
+		if sendErr = compress(call, x.Input(ctx), ask.Encoding); sendErr != nil {
 			call.Cancel() // half a tar must not be taken for a whole one
 		}
 	})
@@ -115,10 +108,10 @@ func compressed(ctx context.Context, x *mux.Exchange, s *session, ask wire.Put) 
 }
 
 // compress sends what r holds, and its end.
-func compress(call *mux.Call, r io.Reader) error {
+func compress(call *mux.Call, r io.Reader, encoding string) error {
 	// What comes out is as large as it happens to be, and each write is a message of its own.
 	out := bufio.NewWriterSize(call, wire.FullChunk)
-	z, err := tarstream.Compress(out)
+	z, err := tarstream.Compress(out, encoding)
 	if err != nil {
 		return err
 	}

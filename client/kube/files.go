@@ -20,12 +20,16 @@ func (b *Backend) Files(start *wire.Start, launch *wire.Launch) ([]hub.Files, er
 	if err != nil || s.prebaked {
 		return nil, err
 	}
-	return files(start, launch.WorkDir), nil
+	return files(start, launch.WorkDir, b.encoding), nil
 }
 
-func files(start *wire.Start, workDir string) []hub.Files {
-	all := append(workspaces(start, workDir), hub.Overlays(start, hub.Files{Into: workDir, Compress: true})...)
-	return append(all, hub.Copies(start, hub.Files{Into: workspace, Compress: true}, destination)...)
+func files(start *wire.Start, workDir, encoding string) []hub.Files {
+	all := append(workspaces(start, workDir), hub.Overlays(start, hub.Files{Into: workDir})...)
+	all = append(all, hub.Copies(start, hub.Files{Into: workspace}, destination)...)
+	for i := range all {
+		all[i].Encoding = encoding
+	}
+	return all
 }
 
 // workspaces are the agent's folder and the city around it.
@@ -37,7 +41,7 @@ func workspaces(start *wire.Start, workDir string) []hub.Files {
 			return // the agent starts with an empty one
 		}
 		all = append(all, hub.Files{
-			What: "workspace " + src, Into: into, Compress: true, Skip: outOfWorkspace,
+			What: "workspace " + src, Into: into, Skip: outOfWorkspace,
 			Fill: func(p *pack.Packer) error {
 				p.Edit = worktrees(city.move)
 				return p.Dir(src, "")

@@ -21,7 +21,7 @@ func copied(t *testing.T, all []hub.Files) []string {
 	t.Helper()
 	var got []string
 	for _, files := range all {
-		if !files.Compress {
+		if files.Encoding != wire.EncodingZstd {
 			t.Errorf("%s is not compressed", files.What)
 		}
 		var out bytes.Buffer
@@ -124,7 +124,7 @@ func TestWhatAStartCopiesAndInWhichOrder(t *testing.T) {
 			t.Parallel()
 			start := &wire.Start{StartConfig: test.start, BaseEnv: []string{"GC_K8S_IMAGE=i"}}
 			launch := &wire.Launch{Env: test.start.Env}
-			b := &Backend{}
+			b := &Backend{encoding: wire.EncodingZstd}
 			if err := b.Adapt(launch, start); err != nil {
 				t.Fatal(err)
 			}

@@ -40,6 +40,8 @@ type Backend struct {
 	pods   *pods
 	keys   *keys
 	log    *slog.Logger
+	// encoding is how files go to the pods.
+	encoding string
 
 	ctx    context.Context // the life of what the backend does by itself
 	cancel context.CancelFunc
@@ -65,7 +67,7 @@ func New(c Config) (*Backend, error) {
 	}
 	b := &Backend{
 		target: c.Target, config: config, client: client, place: newPlace(c.Target, config), pods: newPods(), log: c.Logger,
-		endpoints: map[types.UID]*endpoint{},
+		encoding: encodingTo(config.Host), endpoints: map[types.UID]*endpoint{},
 	}
 	b.keys = newKeys(b)
 	b.ctx, b.cancel = context.WithCancel(context.Background())

@@ -155,25 +155,27 @@ func TestACompressedTarArrivesAndOneThatIsNotIsRefused(t *testing.T) {
 	t.Parallel()
 	d := start(t)
 	c := d.dial()
-	ask := wire.Put{WorkDir: d.path("work"), Encoding: wire.EncodingZstd}
 	tarball := pack(t, file("a"), file("sub/b"))
-	var small bytes.Buffer
-	z, err := tarstream.Compress(&small)
-	if err != nil {
-		t.Fatal(err)
+	for _, encoding := range []string{wire.EncodingZstd, wire.EncodingS2} {
+		ask := wire.Put{WorkDir: d.path("work", encoding), Encoding: encoding}
+		var small bytes.Buffer
+		z, err := tarstream.Compress(&small, encoding)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = z.Write(tarball)
+		if err := errors.Join(err, z.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if reply, err := d.put(c, ask, small.Bytes()); err != nil || reply.Files != 2 || read(t, d.path("work", encoding, "sub", "b")) == "" {
+			t.Errorf("%s: %+v, %v", encoding, reply, err)
+		}
+		if _, err := d.put(c, ask, tarball); wire.CodeOf(err) != wire.CodeBadRequest {
+			t.Errorf("%s: not compressed: %v", encoding, err)
+		}
 	}
-	_, err = z.Write(tarball)
-	if err := errors.Join(err, z.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if reply, err := d.put(c, ask, small.Bytes()); err != nil || reply.Files != 2 || read(t, d.path("work", "sub", "b")) == "" {
-		t.Errorf("compressed: %+v, %v", reply, err)
-	}
-	if _, err := d.put(c, ask, tarball); wire.CodeOf(err) != wire.CodeBadRequest {
-		t.Errorf("not compressed: %v", err)
-	}
-	ask.Encoding = "lzma"
-	if _, err := d.put(c, ask, small.Bytes()); wire.CodeOf(err) != wire.CodeBadRequest || !strings.Contains(err.Error(), `"lzma"`) {
+	ask := wire.Put{WorkDir: d.path("work"), Encoding: "lzma"}
+	if _, err := d.put(c, ask, tarball); wire.CodeOf(err) != wire.CodeBadRequest || !strings.Contains(err.Error(), `"lzma"`) {
 		t.Errorf("an unknown encoding: %v", err)
 	}
 }

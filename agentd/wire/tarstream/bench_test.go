@@ -1,14 +1,13 @@
 package tarstream
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/gascity/agentd/agentd/wire"
 )
 
 // BenchmarkAWorkTree moves 2,000 files of 20 kB of text, as `start` does with a workspace: packed, compressed, decompressed and unpacked.
@@ -32,7 +31,7 @@ func BenchmarkAWorkTree(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer from.Close()
-	for _, encoding := range []string{"", wire.EncodingZstd} {
+	for _, encoding := range append(encodings, "") {
 		b.Run("encoding="+encoding, func(b *testing.B) {
 			b.SetBytes(int64(size))
 			for b.Loop() {
@@ -53,16 +52,10 @@ func move(b *testing.B, from *os.Root, encoding string) error {
 	defer to.Close()
 	r, w := io.Pipe()
 	go func() {
-		out := io.WriteCloser(w)
-		if encoding != "" {
-			if out, err = Compress(w); err != nil {
-				_ = w.CloseWithError(err)
-				return
-			}
-		}
-		_, err := Pack(b.Context(), out, from, ".")
-		if encoding != "" && err == nil {
-			err = out.Close()
+		out, err := Compress(w, encoding)
+		if err == nil {
+			_, err = Pack(b.Context(), out, from, ".")
+			err = errors.Join(err, out.Close())
 		}
 		_ = w.CloseWithError(err)
 	}()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -13,14 +14,34 @@ import (
 // window is how far back a compressed stream refers, in bytes. The sender keeps to it and the receiver insists on it: it is what decompressing costs in memory.
 const window = 1 << 20
 
-// Compress gives a writer whose bytes come out of w compressed (wire.EncodingZstd). Close ends the stream and leaves w open. It favours speed: the way to a pod
-// carries some 100 MB/s, and compressing must not be what is slow.
-func Compress(w io.Writer) (io.WriteCloser, error) {
-	z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(2))
-	if err != nil {
-		return nil, fmt.Errorf("compress: %w", err)
+// block is the most that an S2 stream compresses by itself, in bytes.
+const block = 1 << 20
+
+// Compress gives a writer whose bytes come out of w in the given encoding, as they are for "". Close ends the stream and leaves w open. Both ways of compressing favour
+// speed, on two processors at most.
+func Compress(w io.Writer, encoding string) (io.WriteCloser, error) {
+	switch encoding {
+	case "":
+		return asItIs{w}, nil
+	case wire.EncodingS2:
+		return s2.NewWriter(w, s2.WriterBlockSize(block), s2.WriterConcurrency(2)), nil
+	case wire.EncodingZstd:
+		z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(2))
+		if err != nil {
+			return nil, fmt.Errorf("compress: %w", err)
+		}
+		return z, nil
 	}
-	return z, nil
+	return nil, unknown(encoding)
+}
+
+// asItIs is a stream that isn't compressed.
+type asItIs struct{ io.Writer }
+
+func (asItIs) Close() error { return nil }
+
+func unknown(encoding string) error {
+	return wire.Errorf(wire.CodeBadRequest, "unknown encoding %q: know %q and %q", encoding, wire.EncodingZstd, wire.EncodingS2)
 }
 
 // Decode gives what r holds when its bytes are in the given encoding: as they are for "", or decompressed. Close gives up its memory; it doesn't close r. How much
@@ -36,9 +57,12 @@ func Decode(r io.Reader, encoding string) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, fmt.Errorf("decompress: %w", err)
 		}
-		return decoding{z, from}, nil
+		return decoding{z, z.Close, from}, nil
+	case wire.EncodingS2:
+		from := &upstream{r: r}
+		return decoding{s2.NewReader(from, s2.ReaderMaxBlockSize(block)), func() {}, from}, nil
 	}
-	return nil, wire.Errorf(wire.CodeBadRequest, "unknown encoding %q: know %q", encoding, wire.EncodingZstd)
+	return nil, unknown(encoding)
 }
 
 // upstream notes why no more came from the other side.
@@ -57,7 +81,8 @@ func (u *upstream) Read(p []byte) (int, error) {
 
 // decoding tells a stream that isn't what it says it is from one that ended early.
 type decoding struct {
-	z    *zstd.Decoder
+	z    io.Reader
+	free func()
 	from *upstream
 }
 
@@ -73,6 +98,6 @@ func (d decoding) Read(p []byte) (int, error) {
 }
 
 func (d decoding) Close() error {
-	d.z.Close()
+	d.free()
 	return nil
 }

@@ -9,15 +9,18 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/gascity/agentd/agentd/wire"
 )
 
-func compressed(t testing.TB, data []byte) []byte {
+var encodings = []string{wire.EncodingZstd, wire.EncodingS2}
+
+func compressed(t testing.TB, data []byte, encoding string) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	w, err := Compress(&b)
+	w, err := Compress(&b, encoding)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,15 +48,17 @@ func TestWhatIsCompressedComesOutAsItWas(t *testing.T) {
 	random := rand.NewChaCha8([32]byte{})
 	_, _ = random.Read(noise) // it never fails
 	for name, data := range map[string][]byte{"nothing": nil, "a word": []byte("word"), "noise": noise, "the same again and again": bytes.Repeat([]byte("line of text\n"), 1<<20)} {
-		small := compressed(t, data)
-		if got, err := decoded(bytes.NewReader(small), wire.EncodingZstd); err != nil || !bytes.Equal(got, data) {
-			t.Errorf("%s: %d bytes of %d, %v", name, len(got), len(data), err)
-		}
-		if got, err := decoded(bytes.NewReader(data), ""); err != nil || !bytes.Equal(got, data) {
-			t.Errorf("%s, as it is: %d bytes of %d, %v", name, len(got), len(data), err)
-		}
-		if name == "the same again and again" && len(small) > len(data)/100 {
-			t.Errorf("%s: %d bytes became %d", name, len(data), len(small))
+		for _, encoding := range append(encodings, "") {
+			small := compressed(t, data, encoding)
+			if got, err := decoded(bytes.NewReader(small), encoding); err != nil || !bytes.Equal(got, data) {
+				t.Errorf("%s, %q: %d bytes of %d, %v", name, encoding, len(got), len(data), err)
+			}
+			if encoding == "" && !bytes.Equal(small, data) {
+				t.Errorf("%s was changed", name)
+			}
+			if encoding != "" && name == "the same again and again" && len(small) > len(data)/15 {
+				t.Errorf("%s, %q: %d bytes became %d", name, encoding, len(data), len(small))
+			}
 		}
 	}
 }
@@ -72,7 +77,16 @@ func TestDecodeRefusesWhatItCannotOrMustNotRead(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	whole := compressed(t, bytes.Repeat([]byte("text"), 1000))
+	text := bytes.Repeat([]byte("text"), 1000)
+	whole, blocks := compressed(t, text, wire.EncodingZstd), compressed(t, text, wire.EncodingS2)
+	var large bytes.Buffer
+	s := s2.NewWriter(&large, s2.WriterBlockSize(4*block))
+	if _, err := io.Copy(s, io.LimitReader(rand.NewChaCha8([32]byte{}), 4*block)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		encoding string
 		in       io.Reader
@@ -82,6 +96,10 @@ func TestDecodeRefusesWhatItCannotOrMustNotRead(t *testing.T) {
 		"what is not compressed":        {wire.EncodingZstd, strings.NewReader("plain text"), wire.CodeBadRequest},
 		"a stream that is cut":          {wire.EncodingZstd, bytes.NewReader(whole[:len(whole)-3]), wire.CodeBadRequest},
 		"a window of many megabytes":    {wire.EncodingZstd, bytes.NewReader(wide.Bytes()), wire.CodeBadRequest},
+		"what is not S2":                {wire.EncodingS2, strings.NewReader("plain text"), wire.CodeBadRequest},
+		"blocks that are cut":           {wire.EncodingS2, bytes.NewReader(blocks[:len(blocks)-3]), wire.CodeBadRequest},
+		"blocks of many megabytes":      {wire.EncodingS2, bytes.NewReader(large.Bytes()), wire.CodeBadRequest},
+		"blocks whose sender is lost":   {wire.EncodingS2, io.MultiReader(bytes.NewReader(blocks[:10]), iotest.ErrReader(lost)), wire.CodeInternal},
 		"a connection that is lost":     {wire.EncodingZstd, io.MultiReader(bytes.NewReader(whole[:10]), iotest.ErrReader(lost)), wire.CodeInternal},
 	} {
 		_, err := decoded(c.in, c.encoding)
@@ -94,27 +112,35 @@ func TestDecodeRefusesWhatItCannotOrMustNotRead(t *testing.T) {
 // A tar of a few kilobytes that decompresses to a file without end is cut where the limit is.
 func TestACompressedBombIsBounded(t *testing.T) {
 	t.Parallel()
-	bomb := compressed(t, archive(t, entry{'f', "a", strings.Repeat("\x00", 8<<20), 0}))
-	if len(bomb) > 8<<10 {
-		t.Fatalf("no bomb: %d bytes", len(bomb))
-	}
-	d, err := Decode(bytes.NewReader(bomb), wire.EncodingZstd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	root, _ := rooted(t)
-	if count, err := unpack(t.Context(), d, root, 1<<20, 10); wire.CodeOf(err) != wire.CodeTooLarge || count.Bytes != 0 {
-		t.Errorf("%+v, %v", count, err)
+	for _, encoding := range encodings {
+		bomb := compressed(t, archive(t, entry{'f', "a", strings.Repeat("\x00", 8<<20), 0}), encoding)
+		if len(bomb) > 8<<10 {
+			t.Fatalf("%s: no bomb: %d bytes", encoding, len(bomb))
+		}
+		d, err := Decode(bytes.NewReader(bomb), encoding)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		root, _ := rooted(t)
+		if count, err := unpack(t.Context(), d, root, 1<<20, 10); wire.CodeOf(err) != wire.CodeTooLarge || count.Bytes != 0 {
+			t.Errorf("%s: %+v, %v", encoding, count, err)
+		}
 	}
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add(compressed(f, []byte("text")))
-	f.Add(compressed(f, nil))
-	f.Add([]byte("plain"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		d, err := Decode(bytes.NewReader(data), wire.EncodingZstd)
+	for i, encoding := range encodings {
+		f.Add(compressed(f, []byte("text"), encoding), i == 0)
+		f.Add(compressed(f, nil, encoding), i == 0)
+		f.Add([]byte("plain"), i == 0)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, isZstd bool) {
+		encoding := wire.EncodingS2
+		if isZstd {
+			encoding = wire.EncodingZstd
+		}
+		d, err := Decode(bytes.NewReader(data), encoding)
 		if err != nil {
 			t.Fatal(err)
 		}
