@@ -36,7 +36,7 @@ func newEndpoint(b *Backend, pod *corev1.Pod) *endpoint {
 		foreign: pod.Labels[labelManaged] == "",
 		record: hub.Record{
 			Encoding: b.encoding,
-			Name: sessionName(pod), City: pod.Annotations[annotationCity], Key: pod.Annotations[annotationKey],
+			Name:     sessionName(pod), City: pod.Annotations[annotationCity], Key: pod.Annotations[annotationKey],
 			Instance: string(pod.UID), Audience: audience(pod.Namespace, pod.Name, string(pod.UID)),
 			Pod: pod.Name, Created: pod.CreationTimestamp.Time, WorkDir: pod.Annotations[annotationWorkDir],
 		},

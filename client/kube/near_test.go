@@ -14,7 +14,7 @@ func TestHowFilesGoToAPod(t *testing.T) {
 		"https://[::1]:6443":                   wire.EncodingS2,
 		"https://localhost:6443":               wire.EncodingS2,
 		"https://0.0.0.0:6443":                 wire.EncodingS2, // k3d
-		"https://198.51.100.1:6443":               wire.EncodingZstd,
+		"https://198.51.100.1:6443":            wire.EncodingZstd,
 		"https://api.example.com":              wire.EncodingZstd,
 		"https://api.example.com:6443/k8s/one": wire.EncodingZstd,
 		"https://[2001:db8::1]":                wire.EncodingZstd,
