@@ -35,7 +35,7 @@ type Command struct {
 type Terminal struct {
 	pty   *os.File
 	cmd   *exec.Cmd
-	burst bool // the last read began with a burst; Read's
+	burst time.Time // when the last burst was read; Read's
 
 	waitOnce sync.Once
 	waitErr  error
@@ -80,11 +80,7 @@ const (
 // every program on the way to a person takes up by itself: a burst is gathered.
 func (t *Terminal) Read(p []byte) (int, error) {
 	n, err := t.pty.Read(p)
-	wait := burstTime
-	if t.burst {
-		wait = floodTime
-	}
-	if t.burst = n >= burst; t.burst && n < len(p) && err == nil && t.pty.SetReadDeadline(time.Now().Add(wait)) == nil {
+	if n >= burst && n < len(p) && err == nil && t.pty.SetReadDeadline(t.burstEnd()) == nil {
 		for n < len(p) && err == nil {
 			var more int
 			more, err = t.pty.Read(p[n:])
@@ -94,12 +90,22 @@ func (t *Terminal) Read(p []byte) (int, error) {
 			err = nil
 		}
 		err = errors.Join(err, t.pty.SetReadDeadline(time.Time{}))
+		t.burst = time.Now()
 	}
 	if errors.Is(err, syscall.EIO) || errors.Is(err, os.ErrClosed) {
 		// EIO is how the kernel says that the program's side is closed, after the last byte.
 		err = io.EOF
 	}
 	return n, err
+}
+
+// burstEnd is until when more of the burst that begins now is waited for.
+func (t *Terminal) burstEnd() time.Time {
+	now := time.Now()
+	if now.Sub(t.burst) < floodTime {
+		return now.Add(floodTime)
+	}
+	return now.Add(burstTime)
 }
 
 // Write types p.

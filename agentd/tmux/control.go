@@ -22,8 +22,8 @@ type Control struct {
 	cmd    *exec.Cmd
 	stdin  *os.File
 
-	lines chan *request // to the writer
-	flood flood         // the reader's
+	lines  chan *request  // to the writer
+	floods map[Pane]flood // the reader's
 
 	mu      sync.Mutex
 	pending []*request // written, in order, not answered yet
@@ -133,7 +133,7 @@ func (c *Control) Close() error {
 
 // newControl starts the client, whose command is complete but for its pipes.
 func newControl(cmd *exec.Cmd, events func(Event)) (*Control, error) {
-	c := &Control{events: events, cmd: cmd, lines: make(chan *request), up: make(chan error, 1), broken: make(chan struct{}), done: make(chan struct{})}
+	c := &Control{events: events, cmd: cmd, lines: make(chan *request), floods: map[Pane]flood{}, up: make(chan error, 1), broken: make(chan struct{}), done: make(chan struct{})}
 	if c.events == nil {
 		c.events = func(Event) {}
 	}
@@ -295,7 +295,7 @@ func (c *Control) notify(line []byte) error {
 	}
 	c.events(e)
 	switch {
-	case e.Kind == Output && c.flood.add(time.Now(), len(e.Data)):
+	case e.Kind == Output && c.flooded(e):
 		c.pause(e.Pane)
 	case e.Kind == Paused:
 		c.resume(e.Pane)

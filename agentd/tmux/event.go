@@ -15,7 +15,7 @@ const (
 	// Paused: tmux stopped sending the pane's output, since it was a flood or we were too slow to read it. The Control asks for it to go on by itself; what is
 	// printed meanwhile is lost to Output events, though not to the screen.
 	Paused
-	// Continued: output flows again, 40 ms after it was paused. There may have been output meanwhile.
+	// Continued: output flows again, 40 ms or more after it was paused. There may have been output meanwhile.
 	Continued
 	// SessionRenamed: the session with ID now is called Name.
 	SessionRenamed

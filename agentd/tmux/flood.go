@@ -15,7 +15,7 @@ const (
 	floodPause = 40 * time.Millisecond
 )
 
-// flood tells a flood of output. It belongs to the connection's reader.
+// flood tells a flood of a pane's output.
 type flood struct {
 	began time.Time
 	bytes int
@@ -32,6 +32,14 @@ func (f *flood) add(at time.Time, bytes int) bool {
 	}
 	*f = flood{began: at}
 	return true
+}
+
+// flooded tells whether a pane's output has become a flood.
+func (c *Control) flooded(e Event) bool {
+	f := c.floods[e.Pane]
+	flooded := f.add(time.Now(), len(e.Data))
+	c.floods[e.Pane] = f
+	return flooded
 }
 
 // pause asks tmux to leave out a pane's output.

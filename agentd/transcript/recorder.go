@@ -21,8 +21,8 @@ const (
 	Settle = time.Second
 	// Every is the least time between two snapshots while output goes on.
 	Every = 250 * time.Millisecond
-	// FloodEvery is the most between two when more was printed meanwhile than tmux keeps, until it is quiet for Every. Lines are lost then anyway, and to read all that
-	// is kept, ten thousand lines, four times a second would take tmux half of its time.
+	// FloodEvery is the most between two when more was printed within Every than tmux keeps, until it is quiet for as long. Lines are lost then anyway, and to read all
+	// that is kept, ten thousand lines, four times a second would take tmux half of its time. The one that follows comes after Every again, to see whether it still is so.
 	FloodEvery = 5 * time.Second
 	// ask is how many history lines a snapshot asks for at first.
 	ask = 256
@@ -39,7 +39,7 @@ type Recorder struct {
 	pending bool      // there was output since the last snapshot
 	output  time.Time // of the last output
 	taken   time.Time // when the last snapshot was taken
-	lost    bool      // it came too late for some lines
+	flood   bool      // more came before it than could be read: the next has time
 	settles time.Time // when the next line settles, zero if none is to
 
 	started bool
@@ -77,7 +77,7 @@ func (r *Recorder) Due() (time.Time, bool) {
 	defer r.mu.Unlock()
 	if r.pending {
 		next := r.taken.Add(Every)
-		if quiet, late := r.output.Add(Every), r.taken.Add(FloodEvery); r.lost && quiet.After(next) {
+		if quiet, late := r.output.Add(Every), r.taken.Add(FloodEvery); r.flood && quiet.After(next) {
 			next = quiet
 			if late.Before(quiet) {
 				next = late
@@ -138,7 +138,7 @@ func (r *Recorder) Finish(ctx context.Context, capture Capture) error {
 func (r *Recorder) schedule(at time.Time, lost bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.taken, r.lost = at, lost
+	r.taken, r.flood = at, lost && !r.flood
 	if !r.output.After(at) {
 		r.pending = false
 	}

@@ -267,11 +267,19 @@ func TestRecorderIsDue(t *testing.T) {
 	due(time.Second + Every) // once it is quiet
 	b.r.Output(b.now.Add(FloodEvery - time.Millisecond))
 	due(FloodEvery)
+	b.print(lines("n", 300, 600)...)
+	b.after(FloodEvery)
+	b.r.Output(b.now)
+	due(Every) // does it still come too fast?
+	b.print(lines("n", 600, 900)...)
+	b.after(Every)
+	b.r.Output(b.now.Add(FloodEvery))
+	due(FloodEvery)
 	b.print("y")
 	b.after(FloodEvery)
 	b.r.Output(b.now)
 	due(Every)
-	if text := b.out.String(); strings.Count(text, Lost+"\n") != 1 {
+	if text := b.out.String(); strings.Count(text, Lost+"\n") != 3 {
 		t.Errorf("wrote %q", text)
 	}
 }

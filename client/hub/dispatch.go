@@ -201,7 +201,7 @@ func askOnce(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	return reply, err
 }
 
-// put passes files on: to a pod compressed, as the way there is the slowest part of theirs.
+// put passes files on, compressed where the session's place says so.
 func put(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	var ask wire.Put
 	if err := x.Decode(&ask); err != nil {

@@ -67,7 +67,7 @@ func New(c Config) (*Backend, error) {
 	}
 	b := &Backend{
 		target: c.Target, config: config, client: client, place: newPlace(c.Target, config), pods: newPods(), log: c.Logger,
-		encoding: encodingTo(config.Host), endpoints: map[types.UID]*endpoint{},
+		encoding: encodingTo(config), endpoints: map[types.UID]*endpoint{},
 	}
 	b.keys = newKeys(b)
 	b.ctx, b.cancel = context.WithCancel(context.Background())

@@ -1,8 +1,11 @@
 package kube
 
 import (
-	"net"
+	"net/http"
+	"net/url"
 	"testing"
+
+	"k8s.io/client-go/rest"
 
 	"github.com/gascity/agentd/agentd/wire"
 )
@@ -20,18 +23,18 @@ func TestHowFilesGoToAPod(t *testing.T) {
 		"https://[2001:db8::1]":                wire.EncodingZstd,
 		"":                                     wire.EncodingZstd,
 	}
-	addresses, err := net.InterfaceAddrs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range addresses {
-		if own, ok := a.(*net.IPNet); ok && own.IP.To4() != nil {
+	for _, own := range networks() {
+		if own.IP.To4() != nil {
 			cases["https://"+own.IP.String()+":6443"] = wire.EncodingS2
 		}
 	}
 	for server, want := range cases {
-		if got := encodingTo(server); got != want {
+		if got := encodingTo(&rest.Config{Host: server}); got != want {
 			t.Errorf("%q: %s, want %s", server, got, want)
 		}
+	}
+	proxied := &rest.Config{Host: "https://127.0.0.1:6443", Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }}
+	if got := encodingTo(proxied); got != wire.EncodingZstd {
+		t.Errorf("through a proxy: %s", got)
 	}
 }

@@ -14,8 +14,11 @@ import (
 // window is how far back a compressed stream refers, in bytes. The sender keeps to it and the receiver insists on it: it is what decompressing costs in memory.
 const window = 1 << 20
 
-// block is the most that an S2 stream compresses by itself, in bytes.
-const block = 1 << 20
+// block is the most that an S2 stream may compress by itself, in bytes, and ownBlock what Compress does: a start holds several of them in memory.
+const (
+	block    = 1 << 20
+	ownBlock = 256 << 10
+)
 
 // Compress gives a writer whose bytes come out of w in the given encoding, as they are for "". Close ends the stream and leaves w open. Both ways of compressing favour
 // speed, on two processors at most.
@@ -24,7 +27,7 @@ func Compress(w io.Writer, encoding string) (io.WriteCloser, error) {
 	case "":
 		return asItIs{w}, nil
 	case wire.EncodingS2:
-		return s2.NewWriter(w, s2.WriterBlockSize(block), s2.WriterConcurrency(2)), nil
+		return s2.NewWriter(w, s2.WriterBlockSize(ownBlock), s2.WriterConcurrency(2)), nil
 	case wire.EncodingZstd:
 		z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(2))
 		if err != nil {
