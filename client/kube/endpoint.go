@@ -35,10 +35,9 @@ func newEndpoint(b *Backend, pod *corev1.Pod) *endpoint {
 		backend: b, name: pod.Name, uid: pod.UID, last: pod,
 		foreign: pod.Labels[labelManaged] == "",
 		record: hub.Record{
-			Encoding: b.encoding,
-			Name:     sessionName(pod), City: pod.Annotations[annotationCity], Key: pod.Annotations[annotationKey],
+			Name: sessionName(pod), City: pod.Annotations[annotationCity], Key: pod.Annotations[annotationKey],
 			Instance: string(pod.UID), Audience: audience(pod.Namespace, pod.Name, string(pod.UID)),
-			Pod: pod.Name, Created: pod.CreationTimestamp.Time, WorkDir: pod.Annotations[annotationWorkDir],
+			Pod: pod.Name, Created: pod.CreationTimestamp.Time, WorkDir: pod.Annotations[annotationWorkDir], Encoding: b.encoding,
 		},
 	}
 }
