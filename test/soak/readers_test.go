@@ -121,19 +121,28 @@ func (r *reader) watch(cmd *exec.Cmd, ended func() bool) (stop func(), err error
 	}, nil
 }
 
-// poll lists what is new until ctx ends, and once more, as gc does. It gives the polls that failed.
-func (r *reader) poll(ctx context.Context, w *world, every time.Duration) (polls int, failed []string) {
+// polls is what came of them.
+type polls struct {
+	n       int
+	slowest time.Duration
+	failed  []string
+}
+
+// poll lists what is new until ctx ends, and once more, as gc does.
+func (r *reader) poll(ctx context.Context, w *world, every time.Duration) (all polls) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for last := false; !last; polls++ {
+	for last := false; !last; all.n++ {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			last = true
 		}
+		began := time.Now()
 		out, err := w.call(nil, fmt.Sprintf(`{"AfterSeq":%d}`, r.last()), "gc-events-k8s", "list")
+		all.slowest = max(all.slowest, time.Since(began))
 		if err != nil {
-			failed = append(failed, err.Error())
+			all.failed = append(all.failed, err.Error())
 			continue
 		}
 		var list []event
@@ -143,5 +152,5 @@ func (r *reader) poll(ctx context.Context, w *world, every time.Duration) (polls
 		}
 		r.see(list...)
 	}
-	return polls, failed
+	return all
 }

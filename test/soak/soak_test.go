@@ -75,9 +75,10 @@ func soak(t *testing.T, c *cluster.Cluster, p plan) {
 	for _, name := range []string{"spool0", "spool1"} {
 		wrote.Go(func() { ws.write(writing, name, true, pace) })
 	}
-	var polls, kills, pruned int
-	var unanswered, unpruned []string
-	polled.Go(func() { polls, unanswered = poller.poll(polling, w, 250*time.Millisecond) })
+	var polls polls
+	var kills, pruned int
+	var unpruned []string
+	polled.Go(func() { polls = poller.poll(polling, w, 250*time.Millisecond) })
 	faulted.Go(func() { kills = w.kill(writing, p.killEvery) })
 	faulted.Go(func() { pruned, unpruned = w.prune(writing, p) })
 	for range p.restarts {
@@ -93,8 +94,9 @@ func soak(t *testing.T, c *cluster.Cluster, p plan) {
 	over.Store(true)
 	stopWatch()
 
-	t.Logf("%s: %d events acknowledged, %d not; the slowest took %s; the watch showed %d, %d polls gave %d; hub killed %d times, API server restarted %d times, pruned %d times",
-		p.lasts, ws.count(), len(ws.failed), ws.slowest.Round(time.Millisecond), len(watcher.seen), polls, len(poller.seen), kills, p.restarts, pruned)
+	lost := int(watcher.last()) - len(watcher.seen) // from 1 on
+	t.Logf("%s: %d events acknowledged, %d not; the slowest took %s; the watch showed %d, %d numbers were lost; %d polls gave %d, the slowest took %s; hub killed %d times, API server restarted %d times, pruned %d times",
+		p.lasts, ws.count(), len(ws.failed), ws.slowest.Round(time.Millisecond), len(watcher.seen), lost, polls.n, len(poller.seen), polls.slowest.Round(time.Millisecond), kills, p.restarts, pruned)
 	for name, r := range map[string]*reader{"the watch": watcher, "the poller": poller} {
 		for _, fault := range append(r.odd, Faults(ws.acknowledged, r.seen)...) {
 			t.Errorf("%s: %s", name, fault)
@@ -103,12 +105,15 @@ func soak(t *testing.T, c *cluster.Cluster, p plan) {
 	for _, fault := range twice(w.stored()) {
 		t.Errorf("stored twice: %s", fault)
 	}
-	for what, failed := range map[string][]string{"not acknowledged": ws.failed, "not answered": unanswered, "not pruned": unpruned} {
+	for what, failed := range map[string][]string{"not acknowledged": ws.failed, "not answered": polls.failed, "not pruned": unpruned} {
 		for _, f := range some(what, failed) {
 			if t.Log(f); p.faultless {
 				t.Fail()
 			}
 		}
+	}
+	if p.faultless && lost != 0 {
+		t.Error("numbers were lost, so readers had to wait for nothing")
 	}
 	if kills == 0 || pruned == 0 || len(poller.seen) == 0 {
 		t.Error("it has proved nothing")

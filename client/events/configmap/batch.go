@@ -15,21 +15,27 @@ type reservation struct {
 
 // batch lets concurrent callers share swaps: whoever comes while one is under way is served by the next.
 type batch struct {
-	take func(ctx context.Context, n int) (first uint64, at time.Time, err error)
-	run  func(func(context.Context)) // runs something in the background, within the owner's life
+	take func(ctx context.Context, marks []string) ([]reservation, error) // one for each mark
+	run  func(func(context.Context))                                      // runs something in the background, within the owner's life
 
 	mu      sync.Mutex
-	waiting []chan reservation
+	waiting []caller
 	running bool
 }
 
-func newBatch(take func(context.Context, int) (uint64, time.Time, error), run func(func(context.Context))) *batch {
+// caller waits for a number.
+type caller struct {
+	mark string
+	told chan reservation
+}
+
+func newBatch(take func(context.Context, []string) ([]reservation, error), run func(func(context.Context))) *batch {
 	return &batch{take: take, run: run}
 }
 
-// reserve takes a number.
-func (b *batch) reserve(ctx context.Context) reservation {
-	mine := make(chan reservation, 1)
+// reserve takes a number for the event of a mark.
+func (b *batch) reserve(ctx context.Context, mark string) reservation {
+	mine := caller{mark, make(chan reservation, 1)}
 	b.mu.Lock()
 	b.waiting = append(b.waiting, mine)
 	if !b.running {
@@ -38,7 +44,7 @@ func (b *batch) reserve(ctx context.Context) reservation {
 	}
 	b.mu.Unlock()
 	select {
-	case r := <-mine:
+	case r := <-mine.told:
 		return r
 	case <-ctx.Done():
 		b.leave(mine)
@@ -47,11 +53,11 @@ func (b *batch) reserve(ctx context.Context) reservation {
 }
 
 // leave takes a caller out who hasn't been served. One whose swap is under way loses a number.
-func (b *batch) leave(caller chan reservation) {
+func (b *batch) leave(who caller) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i, w := range b.waiting {
-		if w == caller {
+		if w == who {
 			b.waiting = append(b.waiting[:i], b.waiting[i+1:]...)
 			return
 		}
@@ -69,11 +75,17 @@ func (b *batch) swaps(ctx context.Context) {
 		if len(callers) == 0 {
 			return
 		}
-		var r reservation
-		r.seq, r.at, r.err = b.take(ctx, len(callers))
-		for _, caller := range callers {
-			caller <- r
-			r.seq++
+		marks := make([]string, len(callers))
+		for i, c := range callers {
+			marks[i] = c.mark
+		}
+		all, err := b.take(ctx, marks)
+		for i, c := range callers {
+			if err != nil {
+				c.told <- reservation{err: err}
+			} else {
+				c.told <- all[i]
+			}
 		}
 	}
 }

@@ -22,8 +22,9 @@ type counter struct {
 	highest func(context.Context) (uint64, error)
 
 	mu    sync.Mutex
-	known *corev1.ConfigMap // as it was seen last: mostly it is still so, which saves asking
-	least uint64            // no number up to this one is given out
+	known *corev1.ConfigMap      // as it was seen last: mostly it is still so, which saves asking
+	least uint64                 // no number up to this one is given out
+	taken map[string]reservation // what it said of its last takers when it was read last
 }
 
 func newCounterAt(maps typedcorev1.ConfigMapInterface, highest func(context.Context) (uint64, error)) *counter {
@@ -56,40 +57,66 @@ func (c *counter) atLeast(ctx context.Context, least uint64) error {
 			return nil
 		}
 		c.least = max(c.least, least)
-		if _, err := c.swap(ctx, 0); err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+		if _, err := c.swap(ctx, nil); err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
 			return err
 		}
 	}
 }
 
-// take takes the next n numbers. It gives the first, and a time before which they weren't given out. Other writers may be faster, over and over; it ends
-// when ctx does.
-func (c *counter) take(ctx context.Context, n int) (uint64, time.Time, error) {
+// take gives each mark a number: the one that was taken for it already and is not old, or else the next one. Other writers may be faster, over and over; it
+// ends when ctx does.
+func (c *counter) take(ctx context.Context, marks []string) ([]reservation, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	all := make([]reservation, len(marks))
 	for tries := 0; ; tries++ {
 		if c.known == nil {
 			if err := c.load(ctx); err != nil {
-				return 0, time.Time{}, err
+				return nil, err
 			}
 		}
+		without := c.again(marks, all)
+		if len(without) == 0 {
+			return all, nil
+		}
 		at := time.Now()
-		first, err := c.swap(ctx, uint64(n))
+		first, err := c.swap(ctx, without)
 		if err == nil {
-			return first, at, nil
+			for i := range all {
+				if all[i].seq == 0 {
+					all[i] = reservation{seq: first, at: at}
+					first++
+				}
+			}
+			return all, nil
 		}
 		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
-			return 0, time.Time{}, err
+			return nil, err
 		}
 		// The first time, what was known was perhaps just old.
 		if tries > 0 && !pause(ctx, jitter(min(5*time.Millisecond<<min(tries, 6), 200*time.Millisecond))) {
-			return 0, time.Time{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 }
 
-// swap tries once. What is known is forgotten unless it worked.
-func (c *counter) swap(ctx context.Context, n uint64) (uint64, error) {
+// again gives marks the numbers that they have already, and tells which have none.
+func (c *counter) again(marks []string, all []reservation) (without []string) {
+	for i, mark := range marks {
+		who := taker(mark)
+		if r, has := c.taken[who]; has && all[i].seq == 0 && time.Since(r.at) < reservationTime {
+			all[i] = r
+			delete(c.taken, who) // once: should another event be stored under it, the next number is asked for
+		}
+		if all[i].seq == 0 {
+			without = append(without, mark)
+		}
+	}
+	return without
+}
+
+// swap tries once to take a number for each mark, and gives the first. What is known is forgotten unless it worked.
+func (c *counter) swap(ctx context.Context, marks []string) (uint64, error) {
 	cm := c.known
 	c.known = nil
 	at, valid := counterSeq(cm)
@@ -102,7 +129,11 @@ func (c *counter) swap(ctx context.Context, n uint64) (uint64, error) {
 	}
 	at = max(at, c.least)
 	cm = cm.DeepCopy()
-	setCounter(cm, at+n)
+	end := at + uint64(len(marks))
+	setCounter(cm, end)
+	if len(marks) > 0 {
+		setTakers(cm, at+1, time.Now(), marks)
+	}
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
 	updated, err := c.maps.Update(ctx, cm, metav1.UpdateOptions{})
@@ -110,7 +141,7 @@ func (c *counter) swap(ctx context.Context, n uint64) (uint64, error) {
 		return 0, err
 	}
 	updated.ManagedFields = nil
-	c.known, c.least = updated, at+n
+	c.known, c.least = updated, end
 	return at + 1, nil
 }
 
@@ -119,7 +150,7 @@ func (c *counter) load(ctx context.Context) error {
 	for {
 		known, err := c.get(ctx)
 		if err == nil {
-			c.known = known
+			c.known, c.taken = known, taken(known)
 			return nil
 		}
 		if !apierrors.IsNotFound(err) {

@@ -2,6 +2,7 @@ package configmap
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,13 +16,20 @@ import (
 	"github.com/gascity/agentd/test/cluster"
 )
 
-// slow is a writer that has taken a number and takes its time: it stores its event when it is told to.
-func slow(t *testing.T, c *cluster.Cluster, ns string, l *Log) (seq uint64, store func()) {
+// take takes a number.
+func take(t *testing.T, l *Log) uint64 {
 	t.Helper()
-	seq, _, err := l.counter.take(t.Context(), 1)
+	taken, err := l.counter.take(t.Context(), []string{rand.Text()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return taken[0].seq
+}
+
+// slow is a writer that has taken a number and takes its time: it stores its event when it is told to.
+func slow(t *testing.T, c *cluster.Cluster, ns string, l *Log) (seq uint64, store func()) {
+	t.Helper()
+	seq = take(t, l)
 	return seq, func() {
 		t.Helper()
 		cm, err := newEvent(seq, event(t, `{"message":"slow"}`), "slow")
@@ -109,10 +117,7 @@ func TestAYoungGapIsWaitedForAfterAFreshStart(t *testing.T) {
 	l := open(t, c, ns)
 	record(t, l, `{"message":"a"}`)
 	_, store := slow(t, c, ns, l)
-	last, _, err := l.counter.take(t.Context(), 1) // it dies, and the counter alone tells of its number
-	if err != nil {
-		t.Fatal(err)
-	}
+	last := take(t, l) // it dies, and the counter alone tells of its number
 	fresh := open(t, c, ns)
 	w := watching(t, fresh, 0)
 	if got := short(w.next(t, 1)); got != "1:a" {

@@ -136,7 +136,7 @@ func (a *attempt) old() bool { return !a.sent && time.Since(a.at) > reservationT
 
 // reserve gets a number and tells the caller.
 func (a *attempt) reserve(ctx context.Context) error {
-	r := a.log.batch.reserve(ctx)
+	r := a.log.batch.reserve(ctx, a.r.Mark)
 	if r.err != nil {
 		return r.err
 	}

@@ -28,7 +28,7 @@ func TestLostAnswers(t *testing.T) {
 		seq  uint64
 	}{
 		"of storing the event":  {to("POST", "/configmaps"), 2},
-		"of taking the number":  {to("PUT", "/gc-events-seq"), 3},
+		"of taking the number":  {to("PUT", "/gc-events-seq"), 2},
 		"of asking whose it is": {func(r *http.Request) bool { return to("GET", "/gc-evt-0000000002")(r) }, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,6 +108,42 @@ func TestARepeatWithItsNumberAndMark(t *testing.T) {
 		t.Errorf("one with another's number has %+v, %v, and was told %d", got, err, told)
 	}
 	if got := list(t, first, events.Filter{}, 0); got != "1:a 2:b 3:c" {
+		t.Errorf("stored are %s", got)
+	}
+}
+
+// Its hub is killed when the swap is done, before anybody is told.
+func TestARepeatWhoseNumberNobodyHeardOf(t *testing.T) {
+	t.Parallel()
+	c := cluster.Need(t)
+	ns := c.Namespace(t)
+	w := newWay()
+	first, second := open(t, c, ns, w.over), open(t, c, ns)
+	record(t, first, `{"message":"a"}`)
+	ctx, kill := context.WithCancel(t.Context())
+	w.set(func() {
+		swapped := to("PUT", "/gc-events-seq")
+		w.loses = func(r *http.Request) bool {
+			if !swapped(r) {
+				return false
+			}
+			w.refuses = true // from now on
+			kill()
+			return true
+		}
+	})
+	r := events.Record{Event: event(t, `{"message":"b"}`), Mark: "mark-b"}
+	if got, err := first.Record(ctx, r); err == nil {
+		t.Fatalf("although its answer was lost, it has %+v", got)
+	}
+	record(t, second, `{"message":"c"}`) // others go on
+	if got, err := second.Record(t.Context(), r); err != nil || got.Seq != 2 {
+		t.Errorf("its repeat has %+v, %v", got, err)
+	}
+	if got, err := second.Record(t.Context(), r); err != nil || got.Seq == 2 {
+		t.Errorf("a number is told of once, but then it has %+v, %v", got, err)
+	}
+	if got := list(t, second, events.Filter{}, 0); got != "1:a 2:b 3:c 4:b" {
 		t.Errorf("stored are %s", got)
 	}
 }
@@ -292,22 +328,25 @@ func TestTheBatch(t *testing.T) {
 		var taken []int
 		next := uint64(1)
 		var running sync.WaitGroup
-		b := newBatch(func(ctx context.Context, n int) (uint64, time.Time, error) {
+		b := newBatch(func(ctx context.Context, marks []string) ([]reservation, error) {
 			time.Sleep(time.Second) // of the bubble's clock
-			taken = append(taken, n)
+			taken = append(taken, len(marks))
 			if len(taken) == 3 {
-				return 0, time.Time{}, errors.New("no")
+				return nil, errors.New("no")
 			}
-			first := next
-			next += uint64(n)
-			return first, time.Now(), nil
+			all := make([]reservation, len(marks))
+			for i := range all {
+				all[i].seq = next
+				next++
+			}
+			return all, nil
 		}, func(run func(context.Context)) { running.Go(func() { run(t.Context()) }) })
 		seen := map[uint64]int{}
 		failed := 0
 		var mu sync.Mutex
 		reserve := func(ctx context.Context) {
 			running.Go(func() {
-				r := b.reserve(ctx)
+				r := b.reserve(ctx, "mark")
 				mu.Lock()
 				defer mu.Unlock()
 				if r.err != nil {
