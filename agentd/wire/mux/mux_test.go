@@ -255,6 +255,36 @@ func TestThePeersCloseCodeIsTold(t *testing.T) {
 	}
 }
 
+// What is done with an exchange after its connection was lost says so, and not that somebody had cancelled it: only what was lost is asked again.
+func TestWhoeverGoesOnAfterALossIsToldOfIt(t *testing.T) {
+	t.Parallel()
+	c := connect(t, func(ctx context.Context, _ *mux.Exchange) (any, error) { <-ctx.Done(); return nil, ctx.Err() })
+	var calls []*mux.Call
+	for range 50 { // each time it was chance
+		k, err := c.Open(t.Context(), mux.Request{Op: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls = append(calls, k)
+	}
+	c.Close(wire.CloseNormal, "") // when this returns, all exchanges have ended
+	for i, k := range calls {
+		for name, do := range map[string]func() error{
+			"write":     func() error { _, err := k.Write([]byte("x")); return err },
+			"push":      func() error { return k.Push("x") },
+			"end":       k.CloseWrite,
+			"next push": func() error { _, err := k.NextPush(); return err },
+			"read":      func() error { _, err := k.Read(make([]byte, 1)); return err },
+			"result":    func() error { return k.Result(nil) },
+		} {
+			var lost *mux.LostError
+			if err := do(); !errors.As(err, &lost) && !(name == "write" && errors.Is(err, io.ErrClosedPipe)) {
+				t.Errorf("exchange %d: %s: %v", i, name, err)
+			}
+		}
+	}
+}
+
 func TestPushesComeInOrderBeforeTheResult(t *testing.T) {
 	t.Parallel()
 	c := connect(t, testOps)
