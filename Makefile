@@ -17,7 +17,7 @@ ENGINE       ?= auto
 ARCH         ?= $(shell $(GO) env GOARCH)
 
 PROGRAMS  := agentd gcctl gc-session-local gc-session-k8s gc-events-local gc-events-k8s
-IMAGED    := agentd gcctl gc-session-k8s gc-events-k8s gc-events-k8s
+IMAGED    := agentd gcctl gc-session-k8s gc-events-k8s
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
 SCRIPTS   := .ci/run test/needs test/vuln test/demo/demo images/agent/setup $(addprefix test/cluster/,cluster node pki programs) deploy/base/dolt/password.sh test/deploy/dolt test/eventscript/gc-events-k8s
 
@@ -39,7 +39,7 @@ build: ## static binaries for this machine, in bin/
 image: ## the agent image and those that carry just agentd and just gcctl, in dist/ as archives (AGENT_CLI=@anthropic-ai/claude-code@2.1.331 adds a CLI)
 	@mkdir -p dist/linux-$(ARCH)
 	GOOS=linux GOARCH=$(ARCH) $(BUILD) -o dist/linux-$(ARCH)/ $(IMAGED:%=./cmd/%)
-	@$(GO) run ./images/build -arch '$(ARCH)' -agent '$(AGENT_IMAGE)' -agentd '$(AGENTD_IMAGE)' -gcctl '$(GCCTL_IMAGE)' -cli '$(AGENT_CLI)' -engine '$(ENGINE)'
+	@CGO_ENABLED=0 $(GO) run -trimpath ./images/build -arch '$(ARCH)' -agent '$(AGENT_IMAGE)' -agentd '$(AGENTD_IMAGE)' -gcctl '$(GCCTL_IMAGE)' -cli '$(AGENT_CLI)' -engine '$(ENGINE)'
 
 demo: ## two live agents in the local backend, in seconds (AGENTS="bash python3" chooses which)
 	@AGENTS="$(AGENTS)" test/demo/demo
