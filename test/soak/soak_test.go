@@ -51,6 +51,9 @@ func TestSoak(t *testing.T) {
 // settle is how long what was acknowledged may take to come after the last fault: the API server's start, the spool's delivery and a gap's patience.
 const settle = time.Minute
 
+// numberTime is how long a record keeps the number that was taken for it. No slower one, none lost.
+const numberTime = 3 * time.Second
+
 func soak(t *testing.T, c *cluster.Cluster, p plan) {
 	w := newWorld(t, c)
 	ws := &writers{w: w, acknowledged: map[string][]string{}}
@@ -75,10 +78,10 @@ func soak(t *testing.T, c *cluster.Cluster, p plan) {
 	for _, name := range []string{"spool0", "spool1"} {
 		wrote.Go(func() { ws.write(writing, name, true, pace) })
 	}
-	var polls polls
+	var asked polls
 	var kills, pruned int
 	var unpruned []string
-	polled.Go(func() { polls = poller.poll(polling, w, 250*time.Millisecond) })
+	polled.Go(func() { asked = poller.poll(polling, w, 250*time.Millisecond) })
 	faulted.Go(func() { kills = w.kill(writing, p.killEvery) })
 	faulted.Go(func() { pruned, unpruned = w.prune(writing, p) })
 	for range p.restarts {
@@ -96,7 +99,7 @@ func soak(t *testing.T, c *cluster.Cluster, p plan) {
 
 	lost := int(watcher.last()) - len(watcher.seen) // from 1 on
 	t.Logf("%s: %d events acknowledged, %d not; the slowest took %s; the watch showed %d, %d numbers were lost; %d polls gave %d, the slowest took %s; hub killed %d times, API server restarted %d times, pruned %d times",
-		p.lasts, ws.count(), len(ws.failed), ws.slowest.Round(time.Millisecond), len(watcher.seen), lost, polls.n, len(poller.seen), polls.slowest.Round(time.Millisecond), kills, p.restarts, pruned)
+		p.lasts, ws.count(), len(ws.failed), ws.slowest.Round(time.Millisecond), len(watcher.seen), lost, asked.n, len(poller.seen), asked.slowest.Round(time.Millisecond), kills, p.restarts, pruned)
 	for name, r := range map[string]*reader{"the watch": watcher, "the poller": poller} {
 		for _, fault := range append(r.odd, Faults(ws.acknowledged, r.seen)...) {
 			t.Errorf("%s: %s", name, fault)
@@ -105,15 +108,15 @@ func soak(t *testing.T, c *cluster.Cluster, p plan) {
 	for _, fault := range twice(w.stored()) {
 		t.Errorf("stored twice: %s", fault)
 	}
-	for what, failed := range map[string][]string{"not acknowledged": ws.failed, "not answered": polls.failed, "not pruned": unpruned} {
+	for what, failed := range map[string][]string{"not acknowledged": ws.failed, "not answered": asked.failed, "not pruned": unpruned} {
 		for _, f := range some(what, failed) {
 			if t.Log(f); p.faultless {
 				t.Fail()
 			}
 		}
 	}
-	if p.faultless && lost != 0 {
-		t.Error("numbers were lost, so readers had to wait for nothing")
+	if p.faultless && lost != 0 && ws.slowest < numberTime {
+		t.Error("numbers were lost, so that readers had to wait for nothing")
 	}
 	if kills == 0 || pruned == 0 || len(poller.seen) == 0 {
 		t.Error("it has proved nothing")

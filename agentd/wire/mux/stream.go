@@ -174,7 +174,7 @@ func (s *stream) widen(ctx context.Context, n int64) error {
 	s.window += n
 	s.allowed += n
 	s.mu.Unlock()
-	return s.reason(s.conn.send(ctx, &wire.Envelope{Kind: wire.KindCredit, ID: s.id, N: n}))
+	return s.conn.send(ctx, &wire.Envelope{Kind: wire.KindCredit, ID: s.id, N: n})
 }
 
 // wait releases mu until a thing comes or the exchange ends, and takes it again; with an error mu stays released.
@@ -189,18 +189,13 @@ func (s *stream) wait(ctx context.Context, what thing) error {
 		s.mu.Lock()
 		return nil
 	case <-ctx.Done():
-		return s.reason(ctx.Err())
 	}
-}
-
-// reason gives why something failed: the exchange's end also ends its ctx, and says more.
-func (s *stream) reason(err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil && s.err != nil {
+	if s.err != nil { // the exchange's end also ends its ctx, and says more
 		return s.err
 	}
-	return err
+	return ctx.Err()
 }
 
 func (s *stream) write(ctx context.Context, p []byte) (int, error) {
@@ -214,7 +209,7 @@ func (s *stream) write(ctx context.Context, p []byte) (int, error) {
 		}
 		message := wire.AppendChunk(buf.AvailableBuffer(), s.id, p[written:written+n])
 		if err := s.conn.write(ctx, websocket.BinaryMessage, message); err != nil {
-			return written, s.reason(err)
+			return written, err
 		}
 		written += n
 	}
@@ -255,7 +250,7 @@ func (s *stream) closeWrite(ctx context.Context) error {
 	}
 	s.outEOF = true
 	s.mu.Unlock()
-	return s.reason(s.conn.send(ctx, &wire.Envelope{Kind: wire.KindEOF, ID: s.id}))
+	return s.conn.send(ctx, &wire.Envelope{Kind: wire.KindEOF, ID: s.id})
 }
 
 func (s *stream) push(ctx context.Context, v any) error {
@@ -263,7 +258,7 @@ func (s *stream) push(ctx context.Context, v any) error {
 	if err != nil {
 		return err
 	}
-	return s.reason(s.conn.send(ctx, &wire.Envelope{Kind: wire.KindPush, ID: s.id, Body: body}))
+	return s.conn.send(ctx, &wire.Envelope{Kind: wire.KindPush, ID: s.id, Body: body})
 }
 
 // nextPush waits for what the peer pushes; io.EOF when no more can come.

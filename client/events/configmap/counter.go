@@ -21,10 +21,11 @@ type counter struct {
 	// highest gives the highest stored number. It is dear, and asked when the counter can't be believed.
 	highest func(context.Context) (uint64, error)
 
-	mu    sync.Mutex
-	known *corev1.ConfigMap      // as it was seen last: mostly it is still so, which saves asking
-	least uint64                 // no number up to this one is given out
-	taken map[string]reservation // what it said of its last takers when it was read last
+	mu      sync.Mutex
+	known   *corev1.ConfigMap      // as it was seen last: mostly it is still so, which saves asking
+	least   uint64                 // no number up to this one is given out anew
+	takers  map[string]reservation // who had taken the last numbers when the counter was read last
+	doubted uint64                 // numbers up to this one may have been taken twice: the counter had gone back
 }
 
 func newCounterAt(maps typedcorev1.ConfigMapInterface, highest func(context.Context) (uint64, error)) *counter {
@@ -38,11 +39,11 @@ func (c *counter) ensure(ctx context.Context) error {
 	return c.load(ctx)
 }
 
-// raise has only numbers above one given out.
+// raise has only numbers above one given out, also to those who had taken another.
 func (c *counter) raise(least uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.least = max(c.least, least)
+	c.least, c.doubted = max(c.least, least), max(c.doubted, least)
 }
 
 // atLeast has the counter at a number, or above.
@@ -68,6 +69,10 @@ func (c *counter) atLeast(ctx context.Context, least uint64) error {
 func (c *counter) take(ctx context.Context, marks []string) ([]reservation, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	takers := make([]string, len(marks))
+	for i, mark := range marks {
+		takers[i] = taker(mark)
+	}
 	all := make([]reservation, len(marks))
 	for tries := 0; ; tries++ {
 		if c.known == nil {
@@ -75,7 +80,7 @@ func (c *counter) take(ctx context.Context, marks []string) ([]reservation, erro
 				return nil, err
 			}
 		}
-		without := c.again(marks, all)
+		without := c.again(takers, all)
 		if len(without) == 0 {
 			return all, nil
 		}
@@ -100,23 +105,23 @@ func (c *counter) take(ctx context.Context, marks []string) ([]reservation, erro
 	}
 }
 
-// again gives marks the numbers that they have already, and tells which have none.
-func (c *counter) again(marks []string, all []reservation) (without []string) {
-	for i, mark := range marks {
-		who := taker(mark)
-		if r, has := c.taken[who]; has && all[i].seq == 0 && time.Since(r.at) < reservationTime {
+// again gives takers the numbers that they have already, and tells who has none. Readers wait for an older number no more.
+func (c *counter) again(takers []string, all []reservation) (without []string) {
+	for i, who := range takers {
+		r, has := c.takers[who]
+		age := time.Since(r.at) // by the clock, which may have been set back
+		if all[i].seq == 0 && has && r.seq > c.doubted && age >= 0 && age < reservationTime {
 			all[i] = r
-			delete(c.taken, who) // once: should another event be stored under it, the next number is asked for
 		}
 		if all[i].seq == 0 {
-			without = append(without, mark)
+			without = append(without, who)
 		}
 	}
 	return without
 }
 
-// swap tries once to take a number for each mark, and gives the first. What is known is forgotten unless it worked.
-func (c *counter) swap(ctx context.Context, marks []string) (uint64, error) {
+// swap tries once to take a number for each taker, and gives the first. What is known is forgotten unless it worked.
+func (c *counter) swap(ctx context.Context, takers []string) (uint64, error) {
 	cm := c.known
 	c.known = nil
 	at, valid := counterSeq(cm)
@@ -129,10 +134,10 @@ func (c *counter) swap(ctx context.Context, marks []string) (uint64, error) {
 	}
 	at = max(at, c.least)
 	cm = cm.DeepCopy()
-	end := at + uint64(len(marks))
+	end := at + uint64(len(takers))
 	setCounter(cm, end)
-	if len(marks) > 0 {
-		setTakers(cm, at+1, time.Now(), marks)
+	if len(takers) > 0 {
+		setTakers(cm, at+1, time.Now(), takers)
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
@@ -150,7 +155,7 @@ func (c *counter) load(ctx context.Context) error {
 	for {
 		known, err := c.get(ctx)
 		if err == nil {
-			c.known, c.taken = known, taken(known)
+			c.known, c.takers = known, lastTakers(known)
 			return nil
 		}
 		if !apierrors.IsNotFound(err) {
@@ -162,7 +167,7 @@ func (c *counter) load(ctx context.Context) error {
 		}
 		known, err = c.create(ctx, max(highest, c.least))
 		if err == nil {
-			c.known = known
+			c.known, c.takers = known, nil
 			return nil
 		}
 		if !apierrors.IsAlreadyExists(err) {

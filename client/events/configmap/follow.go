@@ -46,6 +46,7 @@ func backoff(tries int) time.Duration {
 
 // list reads all events, and gives the version that they are of.
 func (l *Log) list() (string, error) {
+	began := time.Now()
 	var items []*item
 	var counter *corev1.ConfigMap
 	o := metav1.ListOptions{LabelSelector: selectAll, Limit: pageSize / 5}
@@ -78,7 +79,7 @@ func (l *Log) list() (string, error) {
 	}
 	// By their names they are sorted as long as numbers have ten digits.
 	slices.SortFunc(items, func(a, b *item) int { return cmp.Compare(a.seq, b.seq) })
-	l.view.replace(items, parseVersion(o.ResourceVersion), l.steps(items, counter))
+	l.view.replace(items, parseVersion(o.ResourceVersion), l.steps(items, counter, began))
 	return o.ResourceVersion, nil
 }
 
@@ -100,13 +101,15 @@ func (l *Log) readCounter() (*corev1.ConfigMap, error) {
 	return cm, err
 }
 
-// steps says since when which numbers had been given out, by what was just listed. A number was given out before all higher ones, so the oldest of them says.
-func (l *Log) steps(items []*item, counter *corev1.ConfigMap) []step {
+// steps says since when which numbers had been given out, by what was listed. A number was given out before all higher ones, so the oldest of them says.
+// What is missing was so when the listing began, so that its age then counts.
+func (l *Log) steps(items []*item, counter *corev1.ConfigMap, began time.Time) []step {
 	now := time.Now()
+	took := now.Sub(began)
 	var steps []step
 	var age time.Duration
 	add := func(seq uint64, stamp time.Time) {
-		age = max(age, l.clock.age(stamp))
+		age = max(age, l.clock.age(stamp)-took)
 		steps = append(steps, step{seq, now.Add(-age), now.Add(-age)})
 	}
 	if counter != nil {

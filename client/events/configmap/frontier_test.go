@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -115,4 +116,19 @@ func TestFrontierHasFewSteps(t *testing.T) {
 	if s.front < 4000 {
 		t.Errorf("after 5 s it is at %d", s.front)
 	}
+}
+
+// A list takes its time, and what was missing at its beginning may have come meanwhile: its age then counts.
+func TestAgesAreThoseAtTheBeginningOfAList(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &Log{clock: &clock{}}
+		began := time.Now().Truncate(time.Second)
+		time.Sleep(3 * time.Second) // of the bubble's clock
+		l.clock.set(time.Now())
+		steps := l.steps([]*item{{seq: 9, created: began.Add(-5 * time.Second)}}, nil, began)
+		if len(steps) != 1 || steps[0].upTo != 9 || time.Since(steps[0].seen) != 4*time.Second { // and a second for the stamps
+			t.Errorf("steps: %+v at %v", steps, time.Now())
+		}
+	})
 }

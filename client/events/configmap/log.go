@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -74,7 +73,7 @@ func Open(c Config) (*Log, error) {
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	config.Wrap(l.clock.wrap)
-	client, err := kubernetes.NewForConfig(config)
+	client, err := typedcorev1.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("events: %w", err)
 	}
@@ -82,7 +81,7 @@ func Open(c Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("events: %w", err)
 	}
-	l.maps = client.CoreV1().ConfigMaps(c.Namespace)
+	l.maps = client.ConfigMaps(c.Namespace)
 	l.meta = names.Resource(corev1.SchemeGroupVersion.WithResource("configmaps")).Namespace(c.Namespace)
 	l.counter = newCounterAt(l.maps, l.highest)
 	l.ctx, l.cancel = context.WithCancel(context.Background())

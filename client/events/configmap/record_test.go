@@ -122,14 +122,14 @@ func TestARepeatWhoseNumberNobodyHeardOf(t *testing.T) {
 	record(t, first, `{"message":"a"}`)
 	ctx, kill := context.WithCancel(t.Context())
 	w.set(func() {
-		swapped := to("PUT", "/gc-events-seq")
+		swapped, done := to("PUT", "/gc-events-seq"), false
 		w.loses = func(r *http.Request) bool {
-			if !swapped(r) {
-				return false
+			if done { // the swap was
+				kill()
+				return true
 			}
-			w.refuses = true // from now on
-			kill()
-			return true
+			done = swapped(r)
+			return done
 		}
 	})
 	r := events.Record{Event: event(t, `{"message":"b"}`), Mark: "mark-b"}
@@ -137,13 +137,12 @@ func TestARepeatWhoseNumberNobodyHeardOf(t *testing.T) {
 		t.Fatalf("although its answer was lost, it has %+v", got)
 	}
 	record(t, second, `{"message":"c"}`) // others go on
-	if got, err := second.Record(t.Context(), r); err != nil || got.Seq != 2 {
-		t.Errorf("its repeat has %+v, %v", got, err)
+	for range 2 {
+		if got, err := second.Record(t.Context(), r); err != nil || got.Seq != 2 {
+			t.Errorf("its repeat has %+v, %v", got, err)
+		}
 	}
-	if got, err := second.Record(t.Context(), r); err != nil || got.Seq == 2 {
-		t.Errorf("a number is told of once, but then it has %+v, %v", got, err)
-	}
-	if got := list(t, second, events.Filter{}, 0); got != "1:a 2:b 3:c 4:b" {
+	if got := list(t, second, events.Filter{}, 0); got != "1:a 2:b 3:c" {
 		t.Errorf("stored are %s", got)
 	}
 }

@@ -21,7 +21,8 @@ type swap struct {
 	Takers []string `json:"takers"`
 }
 
-// maxTakers is how many takers are kept of earlier swaps and the last one: that of a few hubs which record a hundred events a second, and about 3 KiB.
+// maxTakers is how many takers are kept, of earlier swaps and the last one: of the last half second where a hundred events are recorded in one. Where each
+// has a swap of its own they take 4 KiB.
 const maxTakers = 64
 
 // taker is an event's mark in 11 bytes. Should two marks have the same, then the second finds the number taken, and takes another.
@@ -30,18 +31,14 @@ func taker(mark string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:8])
 }
 
-// setTakers notes who takes the numbers from first on, and leaves out who won't ask any more: a number is used for reservationTime.
-func setTakers(cm *corev1.ConfigMap, first uint64, now time.Time, marks []string) {
-	last := swap{First: first, At: now.UnixMilli()}
-	for _, mark := range marks {
-		last.Takers = append(last.Takers, taker(mark))
-	}
-	all := append(lastSwaps(cm), last)
+// setTakers notes who takes the numbers from first on.
+func setTakers(cm *corev1.ConfigMap, first uint64, now time.Time, takers []string) {
+	all := append(lastSwaps(cm), swap{First: first, At: now.UnixMilli(), Takers: takers})
 	n := 0
 	for _, s := range all {
 		n += len(s.Takers)
 	}
-	for len(all) > 1 && (n > maxTakers || now.Sub(time.UnixMilli(all[0].At)) > reservationTime) {
+	for len(all) > 1 && n > maxTakers {
 		n -= len(all[0].Takers)
 		all = all[1:]
 	}
@@ -64,8 +61,8 @@ func lastSwaps(cm *corev1.ConfigMap) []swap {
 	return all
 }
 
-// taken gives the numbers that were taken last, by their takers.
-func taken(cm *corev1.ConfigMap) map[string]reservation {
+// lastTakers gives the numbers that were taken last, by their takers.
+func lastTakers(cm *corev1.ConfigMap) map[string]reservation {
 	all := map[string]reservation{}
 	for _, s := range lastSwaps(cm) {
 		for i, who := range s.Takers {
