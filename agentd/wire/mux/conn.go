@@ -327,6 +327,9 @@ func (c *Conn) write(ctx context.Context, kind int, message []byte) error {
 	select {
 	case <-c.writing:
 	case <-ctx.Done():
+		if err := c.Err(); err != nil { // it ends the exchanges, and thereby their contexts, and says more
+			return err
+		}
 		return ctx.Err()
 	case <-c.done:
 		return &LostError{c.cause}
