@@ -104,7 +104,7 @@ func (e *endpoint) current(ctx context.Context) (*corev1.Pod, error) {
 func (e *endpoint) read(ctx context.Context) (*corev1.Pod, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	pod, err := e.backend.client.CoreV1().Pods(e.backend.target.Namespace).Get(ctx, e.name, metav1.GetOptions{})
+	pod, err := e.backend.client.core.Pods(e.backend.target.Namespace).Get(ctx, e.name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err), err == nil && pod.UID != e.uid, err == nil && e.backend.removed(pod.UID):
 		return nil, nil
@@ -155,7 +155,7 @@ func (e *endpoint) annotate(ctx context.Context, annotations map[string]*string)
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	_, err = e.backend.client.CoreV1().Pods(e.backend.target.Namespace).Patch(ctx, e.name, types.MergePatchType, patch, metav1.PatchOptions{})
+	_, err = e.backend.client.core.Pods(e.backend.target.Namespace).Patch(ctx, e.name, types.MergePatchType, patch, metav1.PatchOptions{})
 	return err
 }
 

@@ -87,7 +87,7 @@ func TestWhatTheAPIServerRefusesIsExplained(t *testing.T) {
 			t.Parallel()
 			b := newBackend(t, api(func(*http.Request, []byte) (int, any) { return refusal(test.code, test.reason, test.message) }))
 			// A create, as the client tries reads again after some of these.
-			_, err := b.client.CoreV1().Pods("gc").Create(t.Context(), &corev1.Pod{}, metav1.CreateOptions{})
+			_, err := b.client.core.Pods("gc").Create(t.Context(), &corev1.Pod{}, metav1.CreateOptions{})
 			checkExplained(t, b.explain("look", err), test.want, test.text)
 		})
 	}
@@ -183,7 +183,7 @@ func TestAServerThatTakesTooLongIsNamed(t *testing.T) {
 	b := newBackend(t, silent{})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	_, err := b.client.CoreV1().Pods("gc").Create(ctx, &corev1.Pod{}, metav1.CreateOptions{})
+	_, err := b.client.core.Pods("gc").Create(ctx, &corev1.Pod{}, metav1.CreateOptions{})
 	checkExplained(t, b.explain("look", err), wire.CodeUnavailable, "look: the API server at https://api.test did not answer in time")
 }
 
@@ -221,7 +221,7 @@ func TestCredentialsThatCantBeHadAreNotTheServersFault(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := kubeconfig(t, "https://"+freePort(t), "", fmt.Sprintf("exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: %q}", test.command))
-			_, err := b.client.CoreV1().Pods("gc").Create(t.Context(), &corev1.Pod{}, metav1.CreateOptions{})
+			_, err := b.client.core.Pods("gc").Create(t.Context(), &corev1.Pod{}, metav1.CreateOptions{})
 			err = b.explain("look", err)
 			if want := "look: no credentials for the cluster: " + test.want; wire.CodeOf(err) != wire.CodeUnavailable || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("got %v, of code %q, want %s", err, wire.CodeOf(err), want)
@@ -276,7 +276,7 @@ func TestAServerThatCantBeTrustedIsNotSaidToBeSilent(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := kubeconfig(t, server.URL, fmt.Sprintf(", certificate-authority: %q", ca), "token: t")
-			_, err := b.client.CoreV1().Pods("gc").Create(t.Context(), &corev1.Pod{}, metav1.CreateOptions{})
+			_, err := b.client.core.Pods("gc").Create(t.Context(), &corev1.Pod{}, metav1.CreateOptions{})
 			err = b.explain("look", err)
 			want := fmt.Sprintf("look: the certificate of the API server at %s can't be trusted: ", server.URL)
 			if wire.CodeOf(err) != wire.CodeFailed || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), test.want) {

@@ -71,7 +71,7 @@ func (b *Backend) Ask(ctx context.Context) (Answer, error) {
 
 // PodSecurity tells whether the namespace exists, and which pod security standard it enforces: empty for none.
 func (b *Backend) PodSecurity(ctx context.Context) (string, error) {
-	namespace, err := b.client.CoreV1().Namespaces().Get(ctx, b.target.Namespace, metav1.GetOptions{})
+	namespace, err := b.client.core.Namespaces().Get(ctx, b.target.Namespace, metav1.GetOptions{})
 	if err != nil {
 		if apierrors.IsForbidden(err) {
 			return "", err // few may look, and fewer need to
@@ -91,7 +91,7 @@ func (b *Backend) Rehearse(ctx context.Context, env []string) error {
 		return err
 	}
 	pod := newPod(b.target.Namespace, hub.Spec{Name: "doctor", WorkDir: workspace}, s)
-	_, err = b.client.CoreV1().Pods(b.target.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	_, err = b.client.core.Pods(b.target.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	if apierrors.IsAlreadyExists(err) { // there is a session of that name; it got past all checks
 		return nil
 	}
@@ -107,7 +107,7 @@ type Keys struct {
 
 // ExamineKeys looks at the Secret that holds the keys.
 func (b *Backend) ExamineKeys(ctx context.Context) (Keys, error) {
-	secret, err := b.client.CoreV1().Secrets(b.target.Namespace).Get(ctx, keysSecret, metav1.GetOptions{})
+	secret, err := b.client.core.Secrets(b.target.Namespace).Get(ctx, keysSecret, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		missing, err := b.Missing(ctx, makeKeys)

@@ -16,7 +16,7 @@ const (
 
 // LastEvent looks at the event log's counter, and gives the last number that it gave out: empty where there is no counter yet.
 func (b *Backend) LastEvent(ctx context.Context) (string, error) {
-	counter, err := b.client.CoreV1().ConfigMaps(b.target.Namespace).Get(ctx, eventCounter, metav1.GetOptions{})
+	counter, err := b.client.core.ConfigMaps(b.target.Namespace).Get(ctx, eventCounter, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return "", nil
 	}
@@ -28,7 +28,7 @@ func (b *Backend) LastEvent(ctx context.Context) (string, error) {
 
 // EventPruner tells whether the namespace has the CronJob that deletes old events. Few may look at CronJobs: the error then is the API server's own.
 func (b *Backend) EventPruner(ctx context.Context) (bool, error) {
-	_, err := b.client.BatchV1().CronJobs(b.target.Namespace).Get(ctx, eventPruner, metav1.GetOptions{})
+	_, err := b.client.batch.CronJobs(b.target.Namespace).Get(ctx, eventPruner, metav1.GetOptions{})
 	switch {
 	case err == nil:
 		return true, nil

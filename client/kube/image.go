@@ -50,7 +50,7 @@ type Trial struct {
 
 // Try runs a command in a pod of its own, which is removed again, and gives what it printed. A command that fails is an error with that.
 func (b *Backend) Try(ctx context.Context, trial Trial) (string, error) {
-	pods := b.client.CoreV1().Pods(b.target.Namespace)
+	pods := b.client.core.Pods(b.target.Namespace)
 	pod := checkPod(trial)
 	made, err := pods.Create(ctx, pod, metav1.CreateOptions{})
 	if !refused(err) { // one may have been made although the answer was lost
@@ -120,7 +120,7 @@ func trialResources() corev1.ResourceRequirements {
 
 // outcome gives what the command printed.
 func (b *Backend) outcome(ctx context.Context, pod *corev1.Pod, t *corev1.ContainerStateTerminated) (string, error) {
-	said, err := b.client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: agentContainer}).DoRaw(ctx)
+	said, err := b.client.core.Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: agentContainer}).DoRaw(ctx)
 	if err != nil {
 		return "", b.explain("read what the pod said", err)
 	}
@@ -135,7 +135,7 @@ func (b *Backend) removeCheck(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
 	zero := int64(0)
-	if err := b.client.CoreV1().Pods(b.target.Namespace).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &zero}); err != nil && !apierrors.IsNotFound(err) {
+	if err := b.client.core.Pods(b.target.Namespace).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &zero}); err != nil && !apierrors.IsNotFound(err) {
 		b.log.Warn("a pod that tried something is left", "pod", name, "error", err)
 	}
 }

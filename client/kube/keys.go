@@ -73,7 +73,7 @@ var readKeys = fmt.Sprintf("read the keys of agents (secret %q)", keysSecret)
 // establish reads the Secret, and makes it where there is none. Of several who make it at once, the first one's counts.
 func (k *keys) establish(ctx context.Context) (token.Key, error) {
 	b := k.backend
-	secrets := b.client.CoreV1().Secrets(b.target.Namespace)
+	secrets := b.client.core.Secrets(b.target.Namespace)
 	for {
 		secret, err := secrets.Get(ctx, keysSecret, metav1.GetOptions{})
 		if err == nil {

@@ -11,7 +11,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -35,7 +34,7 @@ type Config struct {
 type Backend struct {
 	target target.Target
 	config *rest.Config
-	client kubernetes.Interface
+	client *clientset
 	place  *place
 	pods   *pods
 	keys   *keys
@@ -61,7 +60,7 @@ func New(c Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := kubernetes.NewForConfig(config)
+	client, err := newClientset(config)
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeFailed, "kubeconfig: %v", err)
 	}
@@ -71,7 +70,7 @@ func New(c Config) (*Backend, error) {
 	}
 	b.keys = newKeys(b)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
-	b.owned.Go(func() { b.pods.watch(b.ctx, client.CoreV1().Pods(c.Target.Namespace), c.Logger) })
+	b.owned.Go(func() { b.pods.watch(b.ctx, client.core.Pods(c.Target.Namespace), c.Logger) })
 	return b, nil
 }
 
@@ -142,7 +141,7 @@ func (b *Backend) Find(ctx context.Context, name string) (hub.Endpoint, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	pod, err := b.client.CoreV1().Pods(b.target.Namespace).Get(ctx, podName(name), metav1.GetOptions{})
+	pod, err := b.client.core.Pods(b.target.Namespace).Get(ctx, podName(name), metav1.GetOptions{})
 	if err == nil && !b.removed(pod.UID) {
 		b.pods.put(pod)
 		return b.endpoint(pod), nil
@@ -187,7 +186,7 @@ func (b *Backend) Create(ctx context.Context, spec hub.Spec) (hub.Endpoint, erro
 	}
 	call, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	pod, err := b.client.CoreV1().Pods(b.target.Namespace).Create(call, newPod(b.target.Namespace, spec, s), metav1.CreateOptions{})
+	pod, err := b.client.core.Pods(b.target.Namespace).Create(call, newPod(b.target.Namespace, spec, s), metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		return nil, b.inTheWay(call, spec.Name)
 	}
@@ -203,7 +202,7 @@ func (b *Backend) Create(ctx context.Context, spec hub.Spec) (hub.Endpoint, erro
 
 // inTheWay says that another process was faster, once this one can see what it made.
 func (b *Backend) inTheWay(ctx context.Context, name string) error {
-	pod, err := b.client.CoreV1().Pods(b.target.Namespace).Get(ctx, podName(name), metav1.GetOptions{})
+	pod, err := b.client.core.Pods(b.target.Namespace).Get(ctx, podName(name), metav1.GetOptions{})
 	if err == nil {
 		b.pods.put(pod)
 	}
@@ -217,7 +216,7 @@ func (b *Backend) undoLost(ctx context.Context, spec hub.Spec, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
-	pod, err := b.client.CoreV1().Pods(b.target.Namespace).Get(ctx, podName(spec.Name), metav1.GetOptions{})
+	pod, err := b.client.core.Pods(b.target.Namespace).Get(ctx, podName(spec.Name), metav1.GetOptions{})
 	if err != nil || pod.Annotations[annotationKey] != spec.Key || spec.Key == "" || pod.Annotations[annotationLaunched] != "" {
 		return
 	}

@@ -85,7 +85,7 @@ func fitting(meta map[string]string) (kept map[string]string, left []string) {
 func (e *endpoint) ChangeMeta(ctx context.Context, change func(map[string]string)) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	pods := e.backend.client.CoreV1().Pods(e.backend.target.Namespace)
+	pods := e.backend.client.core.Pods(e.backend.target.Namespace)
 	for {
 		pod, err := pods.Get(ctx, e.name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) || err == nil && pod.UID != e.uid {

@@ -66,7 +66,7 @@ func (b *Backend) Missing(ctx context.Context, p Permission) ([]string, error) {
 
 func (b *Backend) may(ctx context.Context, p Permission, verb string) (bool, error) {
 	resource, sub, _ := strings.Cut(p.Resource, "/")
-	review, err := b.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+	review, err := b.client.authorization.SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
 			Namespace: b.target.Namespace, Verb: verb, Resource: resource, Subresource: sub, Name: p.Name,
 		}},

@@ -48,7 +48,7 @@ func (e *endpoint) Remove(ctx context.Context, dead bool) error {
 func (e *endpoint) delete(ctx context.Context, grace int64) error {
 	call, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	err := e.backend.client.CoreV1().Pods(e.backend.target.Namespace).Delete(call, e.name, metav1.DeleteOptions{
+	err := e.backend.client.core.Pods(e.backend.target.Namespace).Delete(call, e.name, metav1.DeleteOptions{
 		GracePeriodSeconds: &grace, Preconditions: &metav1.Preconditions{UID: &e.uid},
 	})
 	switch {

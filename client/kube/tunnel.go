@@ -35,7 +35,7 @@ type tunnel struct {
 
 // forward opens a tunnel. That nobody listens in the pod shows at its first read.
 func (b *Backend) forward(ctx context.Context, pod string) (net.Conn, error) {
-	at := b.client.CoreV1().RESTClient().Post().Resource("pods").Namespace(b.target.Namespace).Name(pod).SubResource("portforward").URL()
+	at := b.client.core.RESTClient().Post().Resource("pods").Namespace(b.target.Namespace).Name(pod).SubResource("portforward").URL()
 	carrier, err := b.upgrade(ctx, at)
 	if err != nil {
 		return nil, b.explain(fmt.Sprintf("port-forward to pod %q", pod), err)

@@ -15,7 +15,6 @@ import (
 	"github.com/gorilla/websocket"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/streaming/pkg/httpstream"
@@ -81,7 +80,7 @@ func apiServer(t *testing.T, forward http.HandlerFunc) *Backend {
 	b := newBackend(t, nil)
 	b.config = &rest.Config{Host: server.URL}
 	var err error
-	if b.client, err = kubernetes.NewForConfig(b.config); err != nil {
+	if b.client, err = newClientset(b.config); err != nil {
 		t.Fatal(err)
 	}
 	return b

@@ -75,7 +75,7 @@ func TestAWatchThatExpiresIsMadeAnewFromAList(t *testing.T) {
 		server := &watched{expires: true}
 		server.has("10", "old")
 		b := newBackend(t, api(server.answer))
-		b.owned.Go(func() { b.pods.watch(b.ctx, b.client.CoreV1().Pods("gc"), b.log) })
+		b.owned.Go(func() { b.pods.watch(b.ctx, b.client.core.Pods("gc"), b.log) })
 		if got := knows(t, b); got != "old" {
 			t.Errorf("at first it knows %q", got)
 		}
@@ -121,7 +121,7 @@ func TestPodsAreKnownSoonAfterAnOutageHoweverLong(t *testing.T) {
 				server.has("10", "old")
 				way := &outage{RoundTripper: api(server.answer)}
 				b := newBackend(t, way)
-				b.owned.Go(func() { b.pods.watch(b.ctx, b.client.CoreV1().Pods("gc"), b.log) })
+				b.owned.Go(func() { b.pods.watch(b.ctx, b.client.core.Pods("gc"), b.log) })
 				if got := knows(t, b); got != "old" {
 					t.Errorf("at first it knows %q", got)
 				}

@@ -79,7 +79,7 @@ func (e *endpoint) events(ctx context.Context, reason string) ([]corev1.Event, e
 	if reason != "" {
 		about += ",reason=" + reason
 	}
-	list, err := e.backend.client.CoreV1().Events(e.backend.target.Namespace).List(ctx, metav1.ListOptions{FieldSelector: about, Limit: maxEvents})
+	list, err := e.backend.client.core.Events(e.backend.target.Namespace).List(ctx, metav1.ListOptions{FieldSelector: about, Limit: maxEvents})
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (e *endpoint) lastWords(ctx context.Context) string {
 	var said bytes.Buffer
 	tail := int64(lastWords)
 	for _, container := range []string{agentContainer, initContainer} {
-		logs, err := e.backend.client.CoreV1().Pods(e.backend.target.Namespace).GetLogs(e.name, &corev1.PodLogOptions{Container: container, TailLines: &tail}).Stream(ctx)
+		logs, err := e.backend.client.core.Pods(e.backend.target.Namespace).GetLogs(e.name, &corev1.PodLogOptions{Container: container, TailLines: &tail}).Stream(ctx)
 		if err != nil {
 			continue // it never ran
 		}
@@ -160,7 +160,7 @@ func (e *endpoint) lastWords(ctx context.Context) string {
 
 // Log writes the agent's output, which the container's is but for what agentd says itself.
 func (e *endpoint) Log(ctx context.Context, tail int, w io.Writer) error {
-	logs, err := e.backend.client.CoreV1().Pods(e.backend.target.Namespace).GetLogs(e.name, &corev1.PodLogOptions{Container: agentContainer}).Stream(ctx)
+	logs, err := e.backend.client.core.Pods(e.backend.target.Namespace).GetLogs(e.name, &corev1.PodLogOptions{Container: agentContainer}).Stream(ctx)
 	if err != nil {
 		return e.backend.explain(fmt.Sprintf("read the log of pod %q", e.name), err)
 	}

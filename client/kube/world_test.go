@@ -12,7 +12,6 @@ import (
 	"go.uber.org/goleak"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/gascity/agentd/client/target"
@@ -57,7 +56,7 @@ func refusal(code int, reason metav1.StatusReason, message string) (int, any) {
 func newBackend(t *testing.T, server http.RoundTripper) *Backend {
 	t.Helper()
 	config := &rest.Config{Host: "https://api.test", Transport: server, QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
-	client, err := kubernetes.NewForConfig(config)
+	client, err := newClientset(config)
 	if err != nil {
 		t.Fatal(err)
 	}
