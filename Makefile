@@ -27,7 +27,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # Static, and stamped with the version from version control, even where GOFLAGS turns stamping off.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=true -ldflags '-s -w'
 
-.PHONY: help build image demo test race lint vuln fuzz soak bench cross picture install clean needs cluster cluster-up cluster-down
+.PHONY: help build image demo test race lint vuln fuzz soak bench cross picture install clean needs cluster cluster-up cluster-programs cluster-down
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -51,9 +51,13 @@ needs:
 
 cluster-up: ## a Kubernetes of one node for tests, on Linux as root; prints what a shell needs to use it (test/cluster/README.md)
 	@test/cluster/cluster possible
-	@test/needs ip nft openssl pgrep >&2
-	@$(MAKE) -s image >&2
+	@test/needs ip nft openssl pgrep mmdebstrap >&2
+	@$(MAKE) -s -j2 image cluster-programs >&2
 	@test/cluster/cluster up
+
+# Made beside the image, where neither is there yet: much of an image's time is waiting for packages.
+cluster-programs:
+	@test/cluster/cluster build
 
 cluster-down: ## end it, and leave nothing
 	@test/cluster/cluster down

@@ -46,7 +46,7 @@ func backoff(tries int) time.Duration {
 
 // list reads all events, and gives the version that they are of.
 func (l *Log) list() (string, error) {
-	began := time.Now()
+	var began time.Time // when the first page had come
 	var items []*item
 	var counter *corev1.ConfigMap
 	o := metav1.ListOptions{LabelSelector: selectAll, Limit: pageSize / 5}
@@ -54,6 +54,9 @@ func (l *Log) list() (string, error) {
 		page, err := l.page(o)
 		if err != nil {
 			return "", err
+		}
+		if began.IsZero() {
+			began = time.Now()
 		}
 		bytes := 1
 		for i := range page.Items {
@@ -102,7 +105,7 @@ func (l *Log) readCounter() (*corev1.ConfigMap, error) {
 }
 
 // steps says since when which numbers had been given out, by what was listed. A number was given out before all higher ones, so the oldest of them says.
-// What is missing was so when the listing began, so that its age then counts.
+// What is missing was so when the list began, as all its pages are of that time: so its age then counts.
 func (l *Log) steps(items []*item, counter *corev1.ConfigMap, began time.Time) []step {
 	now := time.Now()
 	took := now.Sub(began)
