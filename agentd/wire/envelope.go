@@ -36,7 +36,10 @@ type Envelope struct {
 	// Key makes a request that must not happen twice safe to repeat: the receiver answers a known key with the first result.
 	Key string `json:"key,omitempty"`
 	// N is the number of bytes of a credit.
-	N     int64           `json:"n,omitempty"`
+	N int64 `json:"n,omitempty"`
+	// Input is all that the client streams in the exchange that this request opens, as if it came with an eof behind it; nil where it comes by itself. What is short then
+	// costs everybody on the way one message, not three.
+	Input []byte          `json:"input,omitzero"`
 	Body  json.RawMessage `json:"body,omitempty"`
 	Error *Error          `json:"error,omitempty"`
 }

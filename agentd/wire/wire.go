@@ -27,6 +27,8 @@ const (
 	// InitialCredit is how many stream bytes either side may send on a new stream before credit arrives. It covers a round trip of
 	// 100 ms at 2.5 MB/s.
 	InitialCredit = 256 << 10
+	// MaxInput is how much of a stream a client sends within its request, in bytes; what is longer goes by itself. Receivers take as much as InitialCredit.
+	MaxInput = 16 << 10
 	// MaxCredit bounds what a receiver may have outstanding on one stream.
 	MaxCredit = 1 << 30
 	// MaxNudge bounds a nudge's text, in bytes.

@@ -16,6 +16,8 @@ func TestEnvelopesSurviveTheWire(t *testing.T) {
 	t.Parallel()
 	for _, want := range []Envelope{
 		{Kind: KindRequest, ID: 1, Op: OpPeek, Session: "mayor", Key: "k", N: 7, Body: json.RawMessage(`{"lines":3}`)},
+		{Kind: KindRequest, ID: 2, Op: OpNudge, Input: []byte("a\x00\xff")},
+		{Kind: KindRequest, ID: 3, Op: OpNudge, Input: []byte{}},
 		{Kind: KindResult, ID: 1<<32 - 1, Error: Errorf(CodeNoSession, "no session %q", "x")},
 		{Kind: KindCredit, ID: 2, N: MaxCredit},
 	} {

@@ -63,7 +63,7 @@ func (c *Client) Conn(ctx context.Context) (*mux.Conn, error) {
 	return conn, nil
 }
 
-// Call makes a request without streams. Should the hub go away before it has answered, the request is made again when that is safe: it
+// Call makes a request that streams nothing but its input. Should the hub go away before it has answered, the request is made again when that is safe: it
 // changes nothing, changes nothing the second time, or bears a Key. Otherwise it is an error that says so.
 func (c *Client) Call(ctx context.Context, r mux.Request, reply any, safe bool) error {
 	return c.Do(ctx, string(r.Op), safe, func(ctx context.Context, conn *mux.Conn) error {

@@ -3,9 +3,7 @@ package front
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
@@ -26,25 +24,8 @@ func nudge(ctx context.Context, r *run, args []string) error {
 		return fmt.Errorf("no message on stdin")
 	}
 	// The key makes it safe to ask again when the hub went away: a message that was typed is not typed twice.
-	q := mux.Request{Op: wire.OpNudge, Session: args[0], Key: rand.Text()}
-	return missing(r.link.do(ctx, repeatable, func(ctx context.Context, c *mux.Conn) error { return send(ctx, c, q, message) }))
-}
-
-// send makes a request with data as its stream.
-func send(ctx context.Context, c *mux.Conn, q mux.Request, data []byte) error {
-	k, err := c.Open(ctx, q)
-	if err != nil {
-		return err
-	}
-	defer k.Cancel()
-	_, err = k.Write(data)
-	if err == nil {
-		err = k.CloseWrite()
-	}
-	if err != nil && !errors.Is(err, io.ErrClosedPipe) {
-		return err
-	}
-	return k.Result(nil) // also tells why a stream was closed early
+	q := mux.Request{Op: wire.OpNudge, Session: args[0], Key: rand.Text(), Input: message}
+	return missing(r.link.call(ctx, repeatable, q, nil))
 }
 
 func sendKeys(ctx context.Context, r *run, args []string) error {

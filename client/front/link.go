@@ -86,15 +86,14 @@ func (l *link) do(ctx context.Context, again repeats, attempt func(context.Conte
 	}
 }
 
-// call is do for a request without streams.
+// call is do for a request that streams nothing but its input.
 func (l *link) call(ctx context.Context, again repeats, q mux.Request, reply any) error {
 	return l.do(ctx, again, func(ctx context.Context, c *mux.Conn) error { return c.Call(ctx, q, reply) })
 }
 
 func (l *link) close() {
 	if l.conn != nil {
-		// The hub sees the end of the socket in any case.
-		_ = l.conn.Close(wire.CloseNormal, "")
+		l.conn.Drop()
 		l.conn = nil
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -51,21 +50,8 @@ func (a *app) nudge(ctx context.Context, session string, words []string) error {
 		return hint(fmt.Errorf("the message has %d bytes, the limit is %d", len(text), wire.MaxNudge), "%s cp brings it into the session as a file; nudge that file's name", a.command())
 	}
 	// With the key a repeat after a lost connection isn't typed twice.
-	r := mux.Request{Op: wire.OpNudge, Session: session, Key: rand.Text(), Body: wire.Nudge{Wait: true}}
-	return a.explain(ctx, session, a.hub().Do(ctx, string(wire.OpNudge), true, func(ctx context.Context, c *mux.Conn) error {
-		k, err := c.Open(ctx, r)
-		if err != nil {
-			return err
-		}
-		defer k.Cancel()
-		if _, err = k.Write(text); err == nil {
-			err = k.CloseWrite()
-		}
-		if err != nil && !errors.Is(err, io.ErrClosedPipe) {
-			return err
-		}
-		return k.Result(nil) // also tells why the stream was closed early
-	}))
+	r := mux.Request{Op: wire.OpNudge, Session: session, Key: rand.Text(), Body: wire.Nudge{Wait: true}, Input: text}
+	return a.explain(ctx, session, a.hub().Call(ctx, r, nil, true))
 }
 
 // readMessage reads stdin to its end.

@@ -264,7 +264,7 @@ func nudge(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	waiting, cancel := context.WithTimeout(ctx, patience) // for all links together
 	defer cancel()
 	for {
-		err := sendNudge(ctx, waiting, x, s, key, text)
+		err := passNudge(ctx, waiting, s, mux.Request{Op: wire.OpNudge, Key: key, Body: x.Body, Input: text})
 		var lost *mux.LostError
 		if !errors.As(err, &lost) {
 			return nil, err
@@ -272,21 +272,12 @@ func nudge(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	}
 }
 
-func sendNudge(ctx, waiting context.Context, x *mux.Exchange, s *session, key string, text []byte) error {
+func passNudge(ctx, waiting context.Context, s *session, q mux.Request) error {
 	conn, err := s.link(waiting)
 	if err != nil {
 		return err
 	}
-	call, err := conn.Open(ctx, mux.Request{Op: wire.OpNudge, Key: key, Body: x.Body})
-	if err != nil {
-		return err
-	}
-	defer call.Cancel()
-	// A write that fails does so because the exchange is over: Result says how.
-	if _, err := call.Write(text); err == nil {
-		_ = call.CloseWrite()
-	}
-	return call.Result(nil)
+	return conn.Call(ctx, q, nil)
 }
 
 // output answers OpOutput; what an ended agent put out is in the log that it left.

@@ -27,6 +27,8 @@ func TestAPeerThatBreaksTheProtocolIsClosed(t *testing.T) {
 		"a chunk without a header": {websocket.BinaryMessage, []byte("abc"), wire.CloseProtocol},
 		"an oversize chunk":        {websocket.BinaryMessage, make([]byte, wire.MaxChunk+5), wire.CloseProtocol},
 		"a negative window":        {websocket.TextMessage, []byte(`{"t":"req","id":1,"op":"echo","n":-1}`), wire.CloseProtocol},
+		"an input over credit":     {websocket.TextMessage, fmt.Appendf(nil, `{"t":"req","id":1,"op":"echo","input":"%s"}`, strings.Repeat("AAAA", wire.InitialCredit/3+1)), wire.CloseProtocol},
+		"an input that is no text": {websocket.TextMessage, []byte(`{"t":"req","id":1,"op":"echo","input":"%"}`), wire.CloseProtocol},
 		"an oversize message":      {websocket.TextMessage, []byte(big), wire.CloseTooBig},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/gorilla/websocket"
 
@@ -20,6 +21,8 @@ type Request struct {
 	Key string
 	// Body is marshalled; a json.RawMessage passes through.
 	Body any
+	// Input is all that is streamed to the peer; nil where the caller writes the stream itself.
+	Input []byte
 	// Window is how many stream bytes may come before they are read; 0 means wire.InitialCredit.
 	Window int64
 }
@@ -34,7 +37,7 @@ func Client(ws *websocket.Conn, o Options) *Conn {
 	return c
 }
 
-// Call makes a request that has no streams and decodes its result into reply, which may be nil. When ctx ends first, the peer is told
+// Call makes a request that streams its Input at most and decodes its result into reply, which may be nil. When ctx ends first, the peer is told
 // to stop. The peer's errors are *wire.Error; a connection that ends meanwhile gives a *LostError.
 func (c *Conn) Call(ctx context.Context, r Request, reply any) error {
 	k, err := c.Open(ctx, r)
@@ -50,7 +53,7 @@ type Call struct {
 	op     wire.Op
 }
 
-// Open makes a request whose streams and pushes the caller handles. When ctx ends, the exchange is cancelled.
+// Open makes a request whose streams and pushes the caller handles. It returns when Input, if any, is on its way. When ctx ends, the exchange is cancelled.
 func (c *Conn) Open(ctx context.Context, r Request) (*Call, error) {
 	body, err := rawBody(r.Body)
 	if err != nil {
@@ -73,13 +76,36 @@ func (c *Conn) Open(ctx context.Context, r Request) (*Call, error) {
 	if window != wire.InitialCredit {
 		e.N = window
 	}
+	whole := len(r.Input) <= wire.MaxInput
+	if whole {
+		e.Input, s.outEOF = r.Input, r.Input != nil
+	}
 	if err := c.send(ctx, e); err != nil {
 		c.drop(id)
 		s.cancel()
 		return nil, err
 	}
 	c.awaits()
-	return &Call{stream: s, op: r.Op}, nil
+	k := &Call{stream: s, op: r.Op}
+	if !whole {
+		if err := k.writeAll(r.Input); err != nil {
+			k.Cancel()
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// writeAll streams all there is. That the exchange is over meanwhile is no error: its result says more.
+func (k *Call) writeAll(input []byte) error {
+	_, err := k.Write(input)
+	if err == nil {
+		err = k.CloseWrite()
+	}
+	if errors.Is(err, io.ErrClosedPipe) {
+		return nil
+	}
+	return err
 }
 
 // Read reads what the peer streams; io.EOF at its end, or when the result has come. An operation that failed gives its error instead.

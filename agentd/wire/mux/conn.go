@@ -118,6 +118,13 @@ func (c *Conn) Close(code int, text string) error {
 	return nil
 }
 
+// Drop ends the connection of a client that leaves, and waits for its goroutines. The peer is told by the end of the connection alone, as it is where a process
+// ends: that spares both of them a message.
+func (c *Conn) Drop() {
+	c.fail(ErrClosed)
+	c.owned.Wait()
+}
+
 // fail ends the connection for the given reason; only the first counts.
 func (c *Conn) fail(cause error) {
 	c.closeOnce.Do(func() {

@@ -27,6 +27,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // serve answers with h on a unix socket and gives how to dial it.
 func serve(t *testing.T, h mux.Handler) func(context.Context) (net.Conn, error) {
 	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	dial := serveHTTP(t, func(ws *websocket.Conn) { _ = mux.Server(ws, h, mux.Options{}).Serve(ctx) })
+	t.Cleanup(cancel) // before what serveHTTP cleans up
+	return dial
+}
+
+// serveHTTP has each websocket that is made to a unix socket served, and gives how to dial it.
+func serveHTTP(t *testing.T, each func(*websocket.Conn)) func(context.Context) (net.Conn, error) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "mux")
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +45,6 @@ func serve(t *testing.T, h mux.Handler) func(context.Context) (net.Conn, error) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		serving.Add(1)
@@ -45,10 +53,11 @@ func serve(t *testing.T, h mux.Handler) func(context.Context) (net.Conn, error) 
 		if err != nil {
 			return
 		}
-		_ = mux.Server(ws, h, mux.Options{}).Serve(ctx)
+		defer ws.Close()
+		each(ws)
 	})}
 	serving.Go(func() { _ = server.Serve(l) })
-	t.Cleanup(func() { cancel(); server.Close(); serving.Wait(); os.RemoveAll(dir) })
+	t.Cleanup(func() { server.Close(); serving.Wait(); os.RemoveAll(dir) })
 	return func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)
@@ -149,6 +158,59 @@ func TestStreamsCarryMoreThanTheirCreditBothWays(t *testing.T) {
 		if err := k.Result(nil); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestAnInputIsAllThatIsStreamed(t *testing.T) {
+	t.Parallel()
+	c := connect(t, testOps)
+	for _, size := range []int{0, 1, wire.MaxInput, wire.MaxInput + 1, 3 * wire.InitialCredit} {
+		var n int
+		if err := c.Call(t.Context(), mux.Request{Op: "count", Input: make([]byte, size)}, &n); err != nil || n != size {
+			t.Errorf("of %d bytes %d came, %v", size, n, err)
+		}
+	}
+	// Not all of it is taken: the result says why.
+	if err := c.Call(t.Context(), mux.Request{Op: "fail", Input: make([]byte, 3*wire.InitialCredit)}, nil); wire.CodeOf(err) != wire.CodeState {
+		t.Errorf("an input that is refused: %v", err)
+	}
+	k, err := c.Open(t.Context(), mux.Request{Op: "hang", Input: []byte("x")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Cancel()
+	if _, err := k.Write([]byte("y")); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("more after the input: %v", err)
+	}
+}
+
+func TestAShortInputTakesNoMessageOfItsOwn(t *testing.T) {
+	t.Parallel()
+	requests := make(chan *wire.Envelope, 1)
+	dial := serveHTTP(t, func(ws *websocket.Conn) {
+		_, message, err := ws.ReadMessage()
+		if err != nil {
+			return
+		}
+		request, err := wire.DecodeEnvelope(message)
+		if err != nil {
+			return
+		}
+		requests <- request
+		_ = ws.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, `{"t":"res","id":%d}`, request.ID))
+		_, _, _ = ws.ReadMessage()
+	})
+	c, _, err := mux.Dial(t.Context(), dial, "", mux.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Drop()
+	input := bytes.Repeat([]byte("x"), wire.MaxInput)
+	if err := c.Call(t.Context(), mux.Request{Op: "count", Input: input}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-requests; !bytes.Equal(got.Input, input) {
+		t.Errorf("the request brought %d bytes", len(got.Input))
 	}
 }
 
@@ -324,21 +386,13 @@ func TestProxyPassesEverythingOn(t *testing.T) {
 	if err := c.Call(t.Context(), mux.Request{Op: "fail"}, nil); wire.CodeOf(err) != wire.CodeState {
 		t.Errorf("fail: %v", err)
 	}
-	k, err := c.Open(t.Context(), mux.Request{Op: "count"})
-	if err != nil {
-		t.Fatal(err)
+	for _, size := range []int{5, 1 << 20} {
+		var n int
+		if err := c.Call(t.Context(), mux.Request{Op: "count", Input: make([]byte, size)}, &n); err != nil || n != size {
+			t.Errorf("count: %d, %v", n, err)
+		}
 	}
-	if _, err := k.Write(make([]byte, 1<<20)); err != nil {
-		t.Fatal(err)
-	}
-	if err := k.CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
-	var n int
-	if err := k.Result(&n); err != nil || n != 1<<20 {
-		t.Errorf("count: %d, %v", n, err)
-	}
-	k, err = c.Open(t.Context(), mux.Request{Op: "hear"})
+	k, err := c.Open(t.Context(), mux.Request{Op: "hear"})
 	if err != nil {
 		t.Fatal(err)
 	}

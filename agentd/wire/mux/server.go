@@ -66,6 +66,13 @@ func (c *Conn) takeRequest(e *wire.Envelope) error {
 	}
 	// The exchange outlives no connection: fail cancels every stream.
 	s := newStream(context.Background(), c, e.ID, wire.InitialCredit, credit)
+	if e.Input != nil {
+		if err := s.receive(e.Input); err != nil {
+			s.cancel()
+			return err
+		}
+		s.inEOF = true
+	}
 	if open >= wire.MaxRequests {
 		c.owned.Go(func() {
 			c.answer(s, nil, wire.Errorf(wire.CodeTooLarge, "more than %d requests in flight", wire.MaxRequests))

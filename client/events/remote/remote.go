@@ -54,14 +54,11 @@ func (l *Log) Record(ctx context.Context, r events.Record) (events.Recorded, err
 	seq := r.Seq
 	err := l.link.Do(ctx, "record an event", true, func(ctx context.Context, c *mux.Conn) error {
 		q := wire.EventsRecord{Mark: r.Mark, Seq: seq, Spool: r.Spool}
-		k, err := c.Open(ctx, mux.Request{Op: wire.OpEventsRecord, Body: q})
+		k, err := c.Open(ctx, mux.Request{Op: wire.OpEventsRecord, Body: q, Input: r.Event})
 		if err != nil {
 			return err
 		}
 		defer k.Cancel()
-		if err := send(k, r.Event); err != nil {
-			return err
-		}
 		err = pushes(k, func(p wire.EventsReserved) error {
 			seq = p.Seq
 			if r.Reserved == nil {
@@ -75,18 +72,6 @@ func (l *Log) Record(ctx context.Context, r events.Record) (events.Recorded, err
 		return k.Result(&reply)
 	})
 	return events.Recorded{Seq: reply.Seq, Spooled: reply.Spooled}, err
-}
-
-// send streams data. That the exchange is over already is no error: its result says more.
-func send(k *mux.Call, data []byte) error {
-	_, err := k.Write(data)
-	if err == nil {
-		err = k.CloseWrite()
-	}
-	if errors.Is(err, io.ErrClosedPipe) {
-		return nil
-	}
-	return err
 }
 
 // pushes calls each with what is pushed until the exchange is over.
