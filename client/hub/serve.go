@@ -104,7 +104,7 @@ type client struct {
 	conn *mux.Conn
 
 	mu    sync.Mutex
-	calls int           // under way, streams without end not counted
+	calls int           // not answered yet, streams without end not counted
 	quiet chan struct{} // closed when calls falls to 0 while someone waits for it
 }
 
@@ -166,7 +166,7 @@ func endless(op wire.Op) bool {
 func (c *client) handle(ctx context.Context, x *mux.Exchange) (any, error) {
 	if !endless(x.Op) {
 		c.begin()
-		defer c.end()
+		x.Then(c.end) // not sooner: who is not under way is sent away
 	}
 	c.hub.requests.Add(1)
 	return c.hub.answer(ctx, x)

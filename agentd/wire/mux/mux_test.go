@@ -214,6 +214,27 @@ func TestAShortInputTakesNoMessageOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestWhatIsDoneThenFindsTheResultSent(t *testing.T) {
+	t.Parallel()
+	dial := serveHTTP(t, func(ws *websocket.Conn) {
+		var c *mux.Conn
+		c = mux.Server(ws, func(_ context.Context, x *mux.Exchange) (any, error) {
+			x.Then(func() { _ = c.Close(wire.CloseShutdown, "") })
+			return "done", nil
+		}, mux.Options{})
+		_ = c.Serve(t.Context())
+	})
+	c, _, err := mux.Dial(t.Context(), dial, "", mux.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Drop()
+	var got string
+	if err := c.Call(t.Context(), mux.Request{Op: "stop"}, &got); err != nil || got != "done" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestAStreamNobodyReadsHoldsBackNoOther(t *testing.T) {
 	t.Parallel()
 	c := connect(t, testOps)

@@ -21,6 +21,7 @@ type Exchange struct {
 	Key     string
 	Body    json.RawMessage
 	stream  *stream
+	then    func()
 }
 
 // Server makes the server's end of a connection, whose requests h answers.
@@ -87,6 +88,9 @@ func (c *Conn) takeRequest(e *wire.Envelope) error {
 	c.owned.Go(func() {
 		reply, err := c.handler(s.ctx, x)
 		c.answer(s, reply, err)
+		if x.then != nil {
+			x.then()
+		}
 	})
 	return nil
 }
@@ -108,6 +112,9 @@ func (c *Conn) answer(s *stream, reply any, err error) {
 		_ = c.send(context.Background(), &wire.Envelope{Kind: wire.KindResult, ID: s.id, Error: wire.AsError(err)})
 	}
 }
+
+// Then has f called, by the exchange's goroutine, once the result has been sent or the connection has ended. The last f counts. It is for handlers.
+func (x *Exchange) Then(f func()) { x.then = f }
 
 // Decode reads the request's body; an error is the caller's fault and is returned as the result.
 func (x *Exchange) Decode(v any) error {
