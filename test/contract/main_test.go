@@ -2,6 +2,7 @@
 package contract_test
 
 import (
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,10 @@ func TestMain(m *testing.M) {
 	if agent, ok := agents[os.Getenv(agentVariable)]; ok {
 		agent()
 		return
+	}
+	// Most of their time these tests wait, for pods and for servers that are away. A -parallel on the command line holds.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
 	}
 	os.Exit(binaries.Test(m, &programs))
 }
