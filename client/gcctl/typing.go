@@ -51,7 +51,7 @@ func (a *app) nudge(ctx context.Context, session string, words []string) error {
 	}
 	// With the key a repeat after a lost connection isn't typed twice.
 	r := mux.Request{Op: wire.OpNudge, Session: session, Key: rand.Text(), Body: wire.Nudge{Wait: true}, Input: text}
-	return a.explain(ctx, session, a.hub().Call(ctx, r, nil, true))
+	return a.call(ctx, r, nil)
 }
 
 // readMessage reads stdin to its end.
