@@ -34,7 +34,7 @@ var (
 	errNotMade = errors.New("the session's start was cut off")
 )
 
-// run keeps the link until the session is over or ctx ends.
+// run keeps the link until the session is over or ctx ends, and the mirror for as long as there is something that it may have to tell.
 func (s *session) run(ctx context.Context) {
 	defer close(s.done)
 	defer s.cancel()
@@ -44,6 +44,7 @@ func (s *session) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		condition, err := s.ep.Inspect(ctx)
 		if err == nil && s.conclude(ctx, condition) {
+			s.mirrorOn(ctx)
 			return
 		}
 		if err == nil && condition == Foreign {
@@ -55,8 +56,8 @@ func (s *session) run(ctx context.Context) {
 			err = s.attend(ctx, condition, func() { answered = true })
 		}
 		if errors.Is(err, errEnded) {
-			s.awaitMirrored(ctx)
 			s.ended(ctx)
+			s.mirrorOn(ctx)
 			return
 		}
 		if ctx.Err() != nil {

@@ -20,9 +20,9 @@ func metaGet(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	if err := x.Decode(&q); err != nil {
 		return nil, err
 	}
-	left, err := s.ep.Meta(ctx)
+	left, err := s.leftMeta(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("metadata of session %q: %w", s.name, err)
+		return nil, err
 	}
 	value, set := left[q.Key]
 	return wire.Meta{Key: q.Key, Value: value, Set: set}, nil
@@ -33,11 +33,29 @@ func metaList(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	if wire.CodeOf(err) != wire.CodeNoSession {
 		return reply, err
 	}
+	left, err := s.leftMeta(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return wire.MetaList{Meta: left}, nil
+}
+
+// leftMeta gives the metadata that an agent left. While its mirror is older, what agentd told last is it.
+func (s *session) leftMeta(ctx context.Context) (map[string]string, error) {
+	if err := s.awaitEnd(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	told, stale := s.meta, s.stale
+	s.mu.Unlock()
+	if stale {
+		return told, nil
+	}
 	left, err := s.ep.Meta(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("metadata of session %q: %w", s.name, err)
 	}
-	return wire.MetaList{Meta: left}, nil
+	return left, nil
 }
 
 // metaSet answers OpMetaSet.
@@ -56,10 +74,10 @@ func metaChange(ctx context.Context, x *mux.Exchange, s *session, change func(ma
 	if err := x.Decode(&m); err != nil {
 		return nil, err
 	}
-	s.expect(func(meta map[string]string) { change(meta, m) })
+	unexpect := s.expect(func(meta map[string]string) { change(meta, m) })
 	reply, err := askAgain(ctx, x, s)
 	if err != nil {
-		s.unexpect()
+		unexpect()
 	}
 	if wire.CodeOf(err) != wire.CodeNoSession {
 		s.awaitMirrored(ctx)
@@ -74,6 +92,9 @@ func metaChange(ctx context.Context, x *mux.Exchange, s *session, change func(ma
 	}
 	if err := s.awaitEnd(ctx); err != nil {
 		return nil, err
+	}
+	if !s.awaitMirrored(ctx) { // what is written there later would undo the change
+		return nil, wire.Errorf(wire.CodeUnavailable, "metadata of session %q: what its agent left could not be written down yet", s.name)
 	}
 	if err := s.ep.ChangeMeta(ctx, func(left map[string]string) { change(left, m) }); err != nil {
 		return nil, fmt.Errorf("metadata of session %q: %w", s.name, err)

@@ -57,7 +57,7 @@ func (s *session) keepMirrored(ctx context.Context, m Mirror) {
 		err := m.Mirror(writing, meta)
 		cancel()
 		if err != nil && ctx.Err() != nil {
-			return // the link has ended; whoever makes another mirrors anew
+			return
 		}
 		if err != nil {
 			s.hub.log.Warn("metadata is not mirrored", "session", s.name, "error", err)
@@ -85,31 +85,42 @@ func (s *session) remember(meta map[string]string) {
 	}
 }
 
-// expect mirrors a change before agentd has made it, so that the two take no longer than one. What agentd pushes then settles it.
-func (s *session) expect(change func(map[string]string)) {
+// expect mirrors a change before agentd has made it, so that the two take no longer than one. What agentd pushes then settles it. The returned function takes
+// back what agentd did not do.
+func (s *session) expect(change func(map[string]string)) (unexpect func()) {
+	expected := false
 	s.update(func() {
-		if s.meta == nil {
-			return // nothing was pushed yet
+		if s.meta == nil || s.over {
+			return // nothing was pushed yet, or nothing will be
 		}
 		meta := maps.Clone(s.meta)
 		change(meta)
 		s.remember(meta)
+		expected = true
 	})
-}
-
-// unexpect takes back what agentd did not do.
-func (s *session) unexpect() {
-	s.update(func() {
-		if s.pushedMeta != nil {
-			s.remember(s.pushedMeta)
+	return func() {
+		if expected {
+			s.update(func() { s.remember(s.pushedMeta) })
 		}
-	})
+	}
 }
 
-// awaitMirrored waits until the mirror is as new as what was pushed, for a moment: metadata that can't be mirrored must not hold up more.
-func (s *session) awaitMirrored(ctx context.Context) {
+// mirrorOn leaves an ended session's mirror the time it needs to become as new as what agentd told last, and to take back what was expected in vain: until
+// ctx ends, or nothing is left to keep it for.
+func (s *session) mirrorOn(ctx context.Context) {
+	s.mu.Lock()
+	gone := s.gone
+	s.mu.Unlock()
+	if s.mirror() != nil && !gone {
+		<-ctx.Done()
+	}
+}
+
+// awaitMirrored waits until the mirror is as new as what was pushed, for a moment, and tells whether it is: metadata that can't be mirrored must not hold up
+// more.
+func (s *session) awaitMirrored(ctx context.Context) bool {
 	if s.mirror() == nil {
-		return
+		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, mirrorTime)
 	defer cancel()
@@ -118,12 +129,12 @@ func (s *session) awaitMirrored(ctx context.Context) {
 		stale, changed := s.stale, s.waiter()
 		s.mu.Unlock()
 		if !stale {
-			return
+			return true
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return
+			return false
 		}
 	}
 }

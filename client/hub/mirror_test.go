@@ -74,7 +74,7 @@ func TestAMirrorThatFailsHoldsNothingUpAndIsTriedAgain(t *testing.T) {
 	w.await(s, func() bool { return !s.stale && len(f.mirrored()) > 0 })
 }
 
-func TestTheLastMetadataIsMirroredBeforeTheEnd(t *testing.T) {
+func TestTheLastMetadataIsMirrored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{}, newFake(t, "s").running(1, ""))
 	f := w.backend.sessions["s"]
@@ -82,8 +82,46 @@ func TestTheLastMetadataIsMirroredBeforeTheEnd(t *testing.T) {
 	f.set(func() { f.meta = map[string]string{"last": "word"} })
 	w.await(s, func() bool { return s.pushedMeta != nil })
 	f.end(0)
-	w.await(s, func() bool { return s.over })
+	w.await(s, func() bool { return s.over && !s.stale })
 	if got := f.mirrored(); got["last"] != "word" {
+		t.Errorf("mirrored is %q", got)
+	}
+}
+
+// The agent's end is known before its last words are mirrored.
+func TestWhatAnAgentLastSaidIsToldThoughItIsNotMirroredYet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, newFake(t, "s").running(1, ""))
+	f := w.backend.sessions["s"]
+	f.mirrors = errors.New("no connection")
+	s := w.linked("s")
+	f.set(func() { f.meta = map[string]string{"last": "word"} })
+	w.await(s, func() bool { return s.pushedMeta != nil })
+	f.end(0)
+	if status := w.state("s"); status.State != wire.StateExited {
+		w.await(s, func() bool { return s.status.State == wire.StateExited })
+	}
+	var got wire.Meta
+	if err := w.ask(wire.OpMetaGet, "s", wire.Meta{Key: "last"}, &got); err != nil || got.Value != "word" {
+		t.Errorf("meta.get gives %+v, %v", got, err)
+	}
+	var list wire.MetaList
+	if err := w.ask(wire.OpMetaList, "s", nil, &list); err != nil || list.Meta["last"] != "word" {
+		t.Errorf("meta.list gives %+v, %v", list, err)
+	}
+	// A change now would be undone by the mirror that is to come.
+	if err := w.ask(wire.OpMetaSet, "s", wire.Meta{Key: "later", Value: "word"}, nil); wire.CodeOf(err) != wire.CodeUnavailable {
+		t.Errorf("meta.set gives %v", err)
+	}
+	f.quietly(func() { f.mirrors = nil })
+	w.await(s, func() bool { return !s.stale })
+	if got := f.mirrored(); got["last"] != "word" {
+		t.Errorf("mirrored is %q", got)
+	}
+	if err := w.ask(wire.OpMetaSet, "s", wire.Meta{Key: "later", Value: "word"}, nil); err != nil {
+		t.Error(err)
+	}
+	if got := f.mirrored(); got["last"] != "word" || got["later"] != "word" {
 		t.Errorf("mirrored is %q", got)
 	}
 }
