@@ -116,7 +116,7 @@ func TestServiceAccountHasItsRightsOnly(t *testing.T) {
 	if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "system:serviceaccount:"+namespace+":default") {
 		t.Errorf("without a right to list pods: %v", err)
 	}
-	c.Run(t, "-n", namespace, "create", "rolebinding", "view", "--clusterrole=view", "--serviceaccount="+namespace+":default")
+	c.Bind(t, namespace, "default", "clusterrole", "view")
 	if _, err := k.CoreV1().Pods(in).List(t.Context(), metav1.ListOptions{}); err != nil {
 		t.Errorf("with a right to list pods: %v", err)
 	}

@@ -33,7 +33,7 @@ func (g *gc) asUser(kubeconfig string, user api.AuthInfo) {
 func (g *gc) token() string {
 	g.t.Helper()
 	g.kubectl("create", "serviceaccount", "someone")
-	g.kubectl("create", "rolebinding", "someone", "--clusterrole=admin", "--serviceaccount="+g.pods.namespace+":someone")
+	g.pods.cluster.Bind(g.t, g.pods.namespace, "someone", "clusterrole", "admin")
 	return strings.TrimSpace(g.kubectl("create", "token", "someone"))
 }
 

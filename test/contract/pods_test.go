@@ -62,7 +62,7 @@ func (g *gc) account(file, role string) string {
 	}
 	g.kubectl("apply", "-f", filepath.Join(root, "deploy", "base", file))
 	g.kubectl("create", "serviceaccount", role)
-	g.kubectl("create", "rolebinding", role, "--role="+role, "--serviceaccount="+g.pods.namespace+":"+role)
+	g.pods.cluster.Bind(g.t, g.pods.namespace, role, "role", role)
 	return g.pods.cluster.As(g.t, g.pods.namespace, role)
 }
 

@@ -70,7 +70,7 @@ func newWorld(t *testing.T, c *cluster.Cluster) *world {
 func (w *world) account(role string) (kubeconfig string) {
 	w.t.Helper()
 	w.cluster.Run(w.t, "-n", w.namespace, "create", "serviceaccount", role)
-	w.cluster.Run(w.t, "-n", w.namespace, "create", "rolebinding", role, "--role="+role, "--serviceaccount="+w.namespace+":"+role)
+	w.cluster.Bind(w.t, w.namespace, role, "role", role)
 	return w.cluster.As(w.t, w.namespace, role)
 }
 
