@@ -191,6 +191,11 @@ func (s *stream) wait(ctx context.Context, what thing) error {
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
+	select {
+	case <-changed: // and ctx ended since: what came first is to be found
+		return nil
+	default:
+	}
 	defer s.mu.Unlock()
 	if s.err != nil { // the exchange's end also ends its ctx, and says more
 		return s.err
