@@ -8,6 +8,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
 // admit answers every request there is. Without a valid token that is 401, whatever the method and the path: a caller who may not come in can't even
@@ -25,7 +26,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, "origin", http.StatusForbidden)
 		return
 	}
-	if r.URL.Path != mux.Path {
+	if r.URL.Path != ws.Path {
 		s.refuse(w, "protocol", http.StatusNotFound)
 		return
 	}
@@ -34,14 +35,14 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, "limit", http.StatusServiceUnavailable)
 		return
 	}
-	ws, err := mux.Upgrade(w, r)
+	transport, err := ws.Upgrade(w, r)
 	if err != nil {
 		s.log.Warn("upgrade failed", "reason", err)
 		s.observer.Refused("protocol")
 		return
 	}
 	l := &link{server: s, role: claims.Role, version: r.Header.Get(wire.VersionHeader)}
-	l.conn = mux.Server(ws, l.handle, mux.Options{Ping: pingEvery, Logger: s.log})
+	l.conn = mux.Server(transport, l.handle, mux.Options{Ping: pingEvery, Logger: s.log})
 	s.run(l)
 }
 

@@ -1,10 +1,10 @@
 // Package wire is what agentd, the hub and their clients say to each other: envelopes, operations, error codes, limits
-// and the build version. It holds no I/O: package mux carries these messages over one websocket.
+// and the build version. It holds no I/O: package mux carries these messages over one connection.
 //
 // docs/protocol.md describes the same for other languages.
 package wire
 
-// Subprotocol is the websocket subprotocol that both sides must agree on. A later, incompatible protocol gets another name; within
+// Subprotocol is the protocol that both sides must agree on, a websocket's subprotocol. A later, incompatible protocol gets another name; within
 // one name fields and operations are only added.
 const Subprotocol = "agentd.v1"
 
@@ -46,7 +46,7 @@ const (
 	MaxUnpackedEntries = 1 << 20
 )
 
-// Close codes of the websocket beyond those of RFC 6455 (4000–4999 are for applications).
+// Close codes beyond those of RFC 6455 (4000–4999 are for applications).
 const (
 	// CloseNormal is RFC 6455's: the peer has no more to say.
 	CloseNormal = 1000

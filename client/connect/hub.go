@@ -16,6 +16,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 	"github.com/gascity/agentd/client/lockfile"
 	"github.com/gascity/agentd/client/paths"
 	"github.com/gascity/agentd/client/target"
@@ -103,7 +104,7 @@ func (h *hub) establish(ctx context.Context) (*mux.Conn, error) {
 func (h *hub) dial(ctx context.Context, limit time.Duration) (*mux.Conn, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return mux.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
+	return ws.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", h.files.Socket)
 	}, "", mux.Options{Logger: h.options.Logger})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
 // scriptedHub answers requests with what a test says, over a real socket: faults of a hub can't be had from a real one on demand.
@@ -48,11 +49,11 @@ func newHub(t *testing.T, answer mux.Handler) *scriptedHub {
 }
 
 func (h *scriptedHub) serve(w http.ResponseWriter, r *http.Request) {
-	ws, err := mux.Upgrade(w, r)
+	transport, err := ws.Upgrade(w, r)
 	if err != nil {
 		return
 	}
-	c := mux.Server(ws, func(ctx context.Context, x *mux.Exchange) (any, error) {
+	c := mux.Server(transport, func(ctx context.Context, x *mux.Exchange) (any, error) {
 		h.mu.Lock()
 		h.requests = append(h.requests, mux.Request{Op: x.Op, Session: x.Session, Key: x.Key, Body: x.Body})
 		h.mu.Unlock()
@@ -83,7 +84,7 @@ func (h *scriptedHub) seen() []mux.Request {
 }
 
 func (h *scriptedHub) connect(ctx context.Context) (*mux.Conn, error) {
-	c, _, err := mux.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
+	c, _, err := ws.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", h.socket)
 	}, "", mux.Options{})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
 func (b *fakeBackend) add(s *fakeSession) *fakeSession {
@@ -113,11 +114,11 @@ func (s *fakeSession) quietly(change func()) {
 }
 
 func (s *fakeSession) accept(w http.ResponseWriter, r *http.Request) {
-	ws, err := mux.Upgrade(w, r)
+	transport, err := ws.Upgrade(w, r)
 	if err != nil {
 		return
 	}
-	c := mux.Server(ws, s.handle, mux.Options{})
+	c := mux.Server(transport, s.handle, mux.Options{})
 	s.mu.Lock()
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()

@@ -6,12 +6,13 @@ import (
 	"sync"
 
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
 // Connect gives a connection to this hub within the process: the same protocol, without a socket. The caller closes it before the hub.
 func (h *Hub) Connect(ctx context.Context) (*mux.Conn, error) {
 	l := h.inProcess()
-	conn, _, err := mux.Dial(ctx, l.dial, "", mux.Options{Logger: h.log})
+	conn, _, err := ws.Dial(ctx, l.dial, "", mux.Options{Logger: h.log})
 	return conn, err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
 const (
@@ -214,7 +215,7 @@ func (s *session) dial(ctx context.Context) (*mux.Conn, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return mux.Dial(ctx, s.ep.Dial, token, mux.Options{Ping: s.hub.options.Ping, Logger: s.hub.log})
+	return ws.Dial(ctx, s.ep.Dial, token, mux.Options{Ping: s.hub.options.Ping, Logger: s.hub.log})
 }
 
 // observe takes what was pushed.

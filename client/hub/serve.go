@@ -11,6 +11,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
 const (
@@ -24,7 +25,7 @@ func newKey() string { return rand.Text() }
 
 func (h *Hub) newServer() *http.Server {
 	routes := http.NewServeMux()
-	routes.HandleFunc("GET "+mux.Path, h.accept)
+	routes.HandleFunc("GET "+ws.Path, h.accept)
 	return &http.Server{Handler: routes, ReadHeaderTimeout: handshakeTime}
 }
 
@@ -114,13 +115,13 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) {
 		h.log.Info("leaving: the place this hub was started for is called something else now")
 		h.Leave(wire.CloseReplaced)
 	}
-	ws, err := mux.Upgrade(w, r)
+	transport, err := ws.Upgrade(w, r)
 	if err != nil {
 		h.log.Debug("client refused", "error", err)
 		return
 	}
 	c := &client{hub: h}
-	c.conn = mux.Server(ws, c.handle, mux.Options{Logger: h.log})
+	c.conn = mux.Server(transport, c.handle, mux.Options{Logger: h.log})
 	if !h.admit(c) {
 		// Not left to wait for an answer that won't come: the client finds the next hub.
 		_ = c.conn.Close(h.code, "the hub is leaving")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 	"github.com/gascity/agentd/client/lockfile"
 	"github.com/gascity/agentd/client/paths"
 )
@@ -59,7 +60,7 @@ func serve(t *testing.T, o Options, sessions ...*fakeSession) *served {
 
 func (s *served) dial(t *testing.T) *mux.Conn {
 	t.Helper()
-	conn, _, err := mux.Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
+	conn, _, err := ws.Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", s.socket)
 	}, "", mux.Options{})
 	if err != nil {

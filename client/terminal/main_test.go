@@ -16,6 +16,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
 // roleVariable makes this test binary a program that attaches, in one of the roles below.
@@ -52,8 +53,8 @@ func attachAs(role string) int {
 		return status
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if ws, err := mux.Upgrade(w, r); err == nil {
-			_ = mux.Server(ws, func(_ context.Context, x *mux.Exchange) (any, error) { return session(role, x) }, mux.Options{}).Serve(r.Context())
+		if transport, err := ws.Upgrade(w, r); err == nil {
+			_ = mux.Server(transport, func(_ context.Context, x *mux.Exchange) (any, error) { return session(role, x) }, mux.Options{}).Serve(r.Context())
 		}
 	}))
 	connections := 0
@@ -63,7 +64,7 @@ func attachAs(role string) int {
 			if connections++; connections == 2 && role == rolePanics {
 				panic("while it reconnects")
 			}
-			conn, _, err := mux.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
+			conn, _, err := ws.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
 				return new(net.Dialer).DialContext(ctx, "tcp", server.Listener.Addr().String())
 			}, "", mux.Options{})
 			return conn, err

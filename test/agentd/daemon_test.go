@@ -15,6 +15,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 	"github.com/gascity/agentd/client/token"
 	"github.com/gascity/agentd/test/binaries"
 )
@@ -193,7 +194,7 @@ func (d *daemon) dialAs(role wire.Role) *mux.Conn {
 func (d *daemon) dialWith(minted string) (*mux.Conn, error) {
 	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
 	defer cancel()
-	c, _, err := mux.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
+	c, _, err := ws.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
 		var nd net.Dialer
 		return nd.DialContext(ctx, "unix", d.path("run", "a"))
 	}, minted, mux.Options{})

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 	"github.com/gascity/agentd/client/paths"
 )
 
@@ -168,7 +169,7 @@ func (w *world) connect() (*mux.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, _, err := mux.Dial(w.ctx, func(ctx context.Context) (net.Conn, error) {
+	c, _, err := ws.Dial(w.ctx, func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)
 	}, "", mux.Options{})

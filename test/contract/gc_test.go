@@ -19,6 +19,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 	"github.com/gascity/agentd/client/paths"
 )
 
@@ -292,7 +293,7 @@ func (g *gc) ask(q mux.Request, reply any) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for _, socket := range sockets {
-		conn, _, err := mux.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
+		conn, _, err := ws.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", socket)
 		}, "", mux.Options{})

@@ -16,7 +16,7 @@ import (
 	"testing"
 
 	"github.com/gascity/agentd/agentd/wire"
-	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
 const root = "../.."
@@ -101,7 +101,7 @@ func TestThePageGivesTheLimitsOfTheSource(t *testing.T) {
 		t.Errorf("the page has\n%v\nthe source has\n%v", page, limits)
 	}
 	for _, want := range []string{
-		"# The protocol: `" + wire.Subprotocol + "`", "`" + wire.VersionHeader + "`", "the path `" + mux.Path + "`",
+		"# The protocol: `" + wire.Subprotocol + "`", "`" + wire.VersionHeader + "`", "the path `" + ws.Path + "`",
 		fmt.Sprintf("at most %.0f s after `iat`; our clients take %.0f s", wire.TokenMaxLife.Seconds(), wire.TokenLife.Seconds()),
 		fmt.Sprintf("Up to %.0f s of difference", wire.TokenLeeway.Seconds()),
 	} {

@@ -2,16 +2,16 @@ package mux_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/gorilla/websocket"
 
 	"github.com/gascity/agentd/agentd/wire"
-	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
 func TestAPeerThatBreaksTheProtocolIsClosed(t *testing.T) {
@@ -33,17 +33,17 @@ func TestAPeerThatBreaksTheProtocolIsClosed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dial := serve(t, testOps)
+			dial := serveHTTP(t, serving(testOps))
 			d := websocket.Dialer{Subprotocols: []string{wire.Subprotocol}, NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
-			ws, _, err := d.DialContext(t.Context(), "ws://x"+mux.Path, nil)
+			peer, _, err := d.DialContext(t.Context(), "ws://x"+ws.Path, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer ws.Close()
+			defer peer.Close()
 			// The server may close before it has read all of an oversize message.
-			_ = ws.WriteMessage(c.kind, c.data)
-			_, _, err = ws.ReadMessage()
-			if code := mux.CloseCode(err); code != c.code {
+			_ = peer.WriteMessage(c.kind, c.data)
+			_, _, err = peer.ReadMessage()
+			if code := closeCode(err); code != c.code {
 				t.Errorf("close code %d (%v), want %d", code, err, c.code)
 			}
 		})
@@ -52,67 +52,51 @@ func TestAPeerThatBreaksTheProtocolIsClosed(t *testing.T) {
 
 func TestUnknownKindsFieldsAndFinishedExchangesAreIgnored(t *testing.T) {
 	t.Parallel()
-	dial := serve(t, testOps)
+	dial := serveHTTP(t, serving(testOps))
 	d := websocket.Dialer{Subprotocols: []string{wire.Subprotocol}, NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
-	ws, _, err := d.DialContext(t.Context(), "ws://x"+mux.Path, nil)
+	peer, _, err := d.DialContext(t.Context(), "ws://x"+ws.Path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ws.Close()
+	defer peer.Close()
 	for _, m := range []string{`{"t":"sing","id":9}`, `{"t":"cancel","id":77}`, `{"t":"credit","id":77,"n":5}`, `{"t":"req","id":1,"op":"echo","body":"x","mood":"good"}`} {
-		if err := ws.WriteMessage(websocket.TextMessage, []byte(m)); err != nil {
+		if err := peer.WriteMessage(websocket.TextMessage, []byte(m)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, got, err := ws.ReadMessage()
+	_, got, err := peer.ReadMessage()
 	if err != nil || string(got) != `{"t":"res","id":1,"body":"x"}` {
 		t.Errorf("%s, %v", got, err)
 	}
 }
 
-func TestUpgradeRefusesBrowsersAndStrangers(t *testing.T) {
-	t.Parallel()
-	dial := serve(t, testOps)
-	for name, c := range map[string]struct {
-		protocols []string
-		header    http.Header
-		status    int
-	}{
-		"an origin":            {[]string{wire.Subprotocol}, http.Header{"Origin": {"http://localhost"}}, http.StatusForbidden},
-		"no subprotocol":       {nil, nil, http.StatusBadRequest},
-		"another subprotocol":  {[]string{"agentd.v99"}, nil, http.StatusBadRequest},
-		"ours among the newer": {[]string{"agentd.v99", wire.Subprotocol}, nil, http.StatusSwitchingProtocols},
-	} {
-		d := websocket.Dialer{Subprotocols: c.protocols, NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
-		ws, response, err := d.DialContext(t.Context(), "ws://x"+mux.Path, c.header)
-		if err == nil {
-			ws.Close()
-		}
-		if response == nil || response.StatusCode != c.status {
-			t.Errorf("%s: %v %v, want status %d", name, response, err, c.status)
-		}
-	}
-}
-
 func TestAPeerThatSendsMoreThanItsCreditIsClosed(t *testing.T) {
 	t.Parallel()
-	dial := serve(t, testOps)
+	dial := serveHTTP(t, serving(testOps))
 	d := websocket.Dialer{Subprotocols: []string{wire.Subprotocol}, NetDialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
-	ws, _, err := d.DialContext(t.Context(), "ws://x"+mux.Path, nil)
+	peer, _, err := d.DialContext(t.Context(), "ws://x"+ws.Path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ws.Close()
-	if err := ws.WriteMessage(websocket.TextMessage, []byte(`{"t":"req","id":1,"op":"hang"}`)); err != nil {
+	defer peer.Close()
+	if err := peer.WriteMessage(websocket.TextMessage, []byte(`{"t":"req","id":1,"op":"hang"}`)); err != nil {
 		t.Fatal(err)
 	}
 	for range wire.InitialCredit/wire.MaxChunk + 1 {
-		if err := ws.WriteMessage(websocket.BinaryMessage, wire.AppendChunk(nil, 1, make([]byte, wire.MaxChunk))); err != nil {
+		if err := peer.WriteMessage(websocket.BinaryMessage, wire.AppendChunk(nil, 1, make([]byte, wire.MaxChunk))); err != nil {
 			break
 		}
 	}
-	_, _, err = ws.ReadMessage()
-	if code := mux.CloseCode(err); code != wire.CloseProtocol {
+	_, _, err = peer.ReadMessage()
+	if code := closeCode(err); code != wire.CloseProtocol {
 		t.Errorf("close code %d (%v)", code, err)
 	}
+}
+
+func closeCode(err error) int {
+	var e *websocket.CloseError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return 0
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/gascity/agentd/agentd/wire"
 )
 
@@ -28,8 +26,8 @@ type Request struct {
 }
 
 // Client makes the client's end of a connection. The caller closes it.
-func Client(ws *websocket.Conn, o Options) *Conn {
-	c := newConn(ws, nil, o)
+func Client(t Transport, o Options) *Conn {
+	c := newConn(t, nil, o)
 	c.owned.Go(c.read)
 	if o.Ping > 0 {
 		c.owned.Go(c.ping)

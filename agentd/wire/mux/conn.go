@@ -14,8 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/gascity/agentd/agentd/wire"
 )
 
@@ -27,7 +25,7 @@ const writeTimeout = 10 * time.Second
 type Options struct {
 	// Ping is how often the peer is asked for a sign of life; after two that stay unanswered the connection is lost. A client that waits for an answer
 	// asks sooner, and the connection is lost in three quarters of this time. 0 means never: right for a peer on the same machine, whose end the kernel
-	// reports.
+	// reports. Otherwise the transport must be a Prober.
 	Ping time.Duration
 	// Logger gets what breaks the protocol. Nil means silence.
 	Logger *slog.Logger
@@ -35,9 +33,10 @@ type Options struct {
 
 // Conn is one end of a connection. Its methods may be called from several goroutines.
 type Conn struct {
-	ws      *websocket.Conn
-	options Options
-	handler Handler // nil on the client's end
+	transport Transport
+	prober    Prober // nil where nobody is to be asked for signs of life
+	options   Options
+	handler   Handler // nil on the client's end
 
 	writing chan struct{} // holds one token: whoever took it may write
 	heard   atomic.Int64  // unix nanoseconds
@@ -65,26 +64,19 @@ func (e *LostError) Unwrap() error { return e.Cause }
 // ErrClosed is the cause of a connection that this side closed.
 var ErrClosed = errors.New("closed")
 
-// CloseCode gives the websocket close code with which the peer ended the connection that err tells of, 0 if it sent none.
-func CloseCode(err error) int {
-	var e *websocket.CloseError
-	if errors.As(err, &e) && e.Code != websocket.CloseAbnormalClosure {
-		return e.Code
-	}
-	return 0
-}
-
-func newConn(ws *websocket.Conn, h Handler, o Options) *Conn {
-	c := &Conn{ws: ws, options: o, handler: h, writing: make(chan struct{}, 1), asked: make(chan struct{}, 1), streams: map[uint32]*stream{}, done: make(chan struct{})}
+func newConn(t Transport, h Handler, o Options) *Conn {
+	c := &Conn{transport: t, options: o, handler: h, writing: make(chan struct{}, 1), asked: make(chan struct{}, 1), streams: map[uint32]*stream{}, done: make(chan struct{})}
 	if c.options.Logger == nil {
 		c.options.Logger = slog.New(slog.DiscardHandler)
 	}
 	c.writing <- struct{}{}
+	if o.Ping > 0 {
+		c.prober = t.(Prober)
+	}
+	if p, ok := t.(Prober); ok {
+		p.OnSign(c.touch)
+	}
 	c.touch()
-	ws.SetReadLimit(wire.MaxMessage)
-	ws.SetPongHandler(func(string) error { c.touch(); return nil })
-	answer := ws.PingHandler()
-	ws.SetPingHandler(func(data string) error { c.touch(); return answer(data) })
 	return c
 }
 
@@ -106,16 +98,33 @@ func (c *Conn) Err() error {
 
 // Close ends the connection, telling the peer why. On the client's end it waits for the connection's goroutines; on the server's end Serve does.
 func (c *Conn) Close(code int, text string) error {
-	deadline := time.Now().Add(time.Second)
-	err := c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), deadline)
+	err := c.goodbye(code, text)
 	c.fail(ErrClosed)
 	if c.handler == nil {
 		c.owned.Wait()
 	}
-	if err != nil && !errors.Is(err, websocket.ErrCloseSent) && !errors.Is(err, net.ErrClosed) {
+	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("close connection: %w", err)
 	}
 	return nil
+}
+
+// goodbyeTimeout bounds what it takes to tell a peer why the connection ends.
+const goodbyeTimeout = time.Second
+
+func (c *Conn) goodbye(code int, text string) error {
+	deadline := time.Now().Add(goodbyeTimeout)
+	late := time.NewTimer(goodbyeTimeout)
+	defer late.Stop()
+	select {
+	case <-c.writing:
+	case <-c.done:
+		return nil
+	case <-late.C:
+		return os.ErrDeadlineExceeded
+	}
+	defer func() { c.writing <- struct{}{} }()
+	return c.transport.Goodbye(code, text, deadline)
 }
 
 // Drop ends the connection of a client that leaves, and waits for its goroutines. The peer is told by the end of the connection alone, as it is where a process
@@ -130,7 +139,7 @@ func (c *Conn) fail(cause error) {
 	c.closeOnce.Do(func() {
 		c.cause = cause
 		close(c.done)
-		c.ws.Close()
+		c.transport.Close()
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, s := range c.streams {
@@ -143,9 +152,9 @@ func (c *Conn) fail(cause error) {
 func (c *Conn) touch() {
 	now := time.Now()
 	c.heard.Store(now.UnixNano())
-	if c.options.Ping > 0 {
+	if c.prober != nil {
 		// An error here means a closed connection, which the reader sees by itself.
-		_ = c.ws.SetReadDeadline(now.Add(2*c.options.Ping + c.options.Ping/2))
+		_ = c.prober.SetReadDeadline(now.Add(2*c.options.Ping + c.options.Ping/2))
 	}
 }
 
@@ -169,7 +178,7 @@ func (c *Conn) ping() {
 		case <-doubt.C:
 			asked = c.asked
 			if c.Heard().Before(since) {
-				_ = c.ws.SetReadDeadline(time.Now().Add(c.options.Ping / 2)) // the next sign of life puts it off
+				_ = c.prober.SetReadDeadline(time.Now().Add(c.options.Ping / 2)) // the next sign of life puts it off
 				err = c.writePing()
 			}
 		case <-tick.C:
@@ -184,7 +193,7 @@ func (c *Conn) ping() {
 
 // writePing sends a ping. Where a message is being written for so long that none fits in, the read deadline judges.
 func (c *Conn) writePing() error {
-	err := c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.options.Ping))
+	err := c.prober.Ping(time.Now().Add(c.options.Ping))
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return nil
@@ -203,12 +212,12 @@ func (c *Conn) awaits() {
 // read takes the peer's messages until the connection ends.
 func (c *Conn) read() {
 	for {
-		kind, r, err := c.ws.NextReader()
+		kind, r, err := c.transport.Next()
 		if err == nil {
 			err = c.readMessage(kind, r)
 		}
 		if err != nil {
-			if errors.Is(err, websocket.ErrReadLimit) {
+			if errors.Is(err, ErrTooBig) {
 				err = c.violation(wire.CloseTooBig, err)
 			}
 			if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -221,10 +230,10 @@ func (c *Conn) read() {
 }
 
 // readMessage takes one message. Its memory is borrowed while it comes in: nothing keeps a part of it, and a connection on which nothing comes holds none.
-func (c *Conn) readMessage(kind int, r io.Reader) error {
+func (c *Conn) readMessage(kind Kind, r io.Reader) error {
 	buf := messages.Get().(*bytes.Buffer)
 	defer func() {
-		if buf.Cap() <= 2*writeBuffer { // a rare large one isn't worth keeping
+		if buf.Cap() <= 2*messageSize { // a rare large one isn't worth keeping
 			buf.Reset()
 			messages.Put(buf)
 		}
@@ -234,7 +243,7 @@ func (c *Conn) readMessage(kind int, r io.Reader) error {
 	}
 	c.touch()
 	take := c.takeEnvelope
-	if kind == websocket.BinaryMessage {
+	if kind == Chunk {
 		take = c.takeChunk
 	}
 	if err := take(buf.Bytes()); err != nil {
@@ -243,13 +252,16 @@ func (c *Conn) readMessage(kind int, r io.Reader) error {
 	return nil
 }
 
+// messageSize holds a whole chunk, and most envelopes.
+const messageSize = wire.MaxChunk + 4<<10
+
 // messages are buffers for messages on their way in or out.
-var messages = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, writeBuffer)) }}
+var messages = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, messageSize)) }}
 
 // violation tells the peer which rule it broke.
 func (c *Conn) violation(code int, err error) error {
 	c.options.Logger.Warn("peer broke the protocol", "error", err)
-	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, err.Error()[:min(len(err.Error()), 120)]), time.Now().Add(time.Second))
+	_ = c.goodbye(code, err.Error()) // it may be gone
 	return fmt.Errorf("peer broke the protocol: %w", err)
 }
 
@@ -327,10 +339,10 @@ func (c *Conn) send(ctx context.Context, e *wire.Envelope) error {
 	if err != nil {
 		return err
 	}
-	return c.write(ctx, websocket.TextMessage, b)
+	return c.write(ctx, Envelope, b)
 }
 
-func (c *Conn) write(ctx context.Context, kind int, message []byte) error {
+func (c *Conn) write(ctx context.Context, kind Kind, message []byte) error {
 	select {
 	case <-c.writing:
 	case <-ctx.Done():
@@ -342,8 +354,8 @@ func (c *Conn) write(ctx context.Context, kind int, message []byte) error {
 		return &LostError{c.cause}
 	}
 	defer func() { c.writing <- struct{}{} }()
-	_ = c.ws.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if err := c.ws.WriteMessage(kind, message); err != nil {
+	_ = c.transport.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err := c.transport.Write(kind, message); err != nil {
 		// A message cut short can't be taken back: the connection is of no more use. Should the peer have sent the reason for its
 		// leaving, the reader finds it first.
 		err = c.reasonOr(err)

@@ -7,15 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/gorilla/websocket"
 	"go.uber.org/goleak"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -23,56 +18,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// serve answers with h on a unix socket and gives how to dial it.
-func serve(t *testing.T, h mux.Handler) func(context.Context) (net.Conn, error) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	dial := serveHTTP(t, func(ws *websocket.Conn) { _ = mux.Server(ws, h, mux.Options{}).Serve(ctx) })
-	t.Cleanup(cancel) // before what serveHTTP cleans up
-	return dial
-}
-
-// serveHTTP has each websocket that is made to a unix socket served, and gives how to dial it.
-func serveHTTP(t *testing.T, each func(*websocket.Conn)) func(context.Context) (net.Conn, error) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "mux")
-	if err != nil {
-		t.Fatal(err)
-	}
-	socket := filepath.Join(dir, "s")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var serving sync.WaitGroup
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		serving.Add(1)
-		defer serving.Done()
-		ws, err := mux.Upgrade(w, r)
-		if err != nil {
-			return
-		}
-		defer ws.Close()
-		each(ws)
-	})}
-	serving.Go(func() { _ = server.Serve(l) })
-	t.Cleanup(func() { server.Close(); serving.Wait(); os.RemoveAll(dir) })
-	return func(ctx context.Context) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", socket)
-	}
-}
-
-func connect(t *testing.T, h mux.Handler) *mux.Conn {
-	t.Helper()
-	c, _, err := mux.Dial(t.Context(), serve(t, h), "", mux.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close(wire.CloseNormal, "") })
-	return c
-}
 
 // testOps is a handler with one operation for each thing an exchange can do.
 func testOps(ctx context.Context, x *mux.Exchange) (any, error) {
@@ -111,179 +56,186 @@ func testOps(ctx context.Context, x *mux.Exchange) (any, error) {
 }
 
 func TestCallGivesTheResultOrThePeersError(t *testing.T) {
-	t.Parallel()
-	c := connect(t, testOps)
-	var got map[string]int
-	if err := c.Call(t.Context(), mux.Request{Op: "echo", Body: map[string]int{"a": 1}}, &got); err != nil || got["a"] != 1 {
-		t.Fatalf("echo: %v, %v", got, err)
-	}
-	for op, want := range map[wire.Op]wire.Code{"fail": wire.CodeState, "nonsense": wire.CodeUnknownOp} {
-		err := c.Call(t.Context(), mux.Request{Op: op}, nil)
-		if wire.CodeOf(err) != want {
-			t.Errorf("%s: code %q of %v, want %q", op, wire.CodeOf(err), err, want)
+	overEach(t, func(t *testing.T, connect connector) {
+		c := connect(t, testOps)
+		var got map[string]int
+		if err := c.Call(t.Context(), mux.Request{Op: "echo", Body: map[string]int{"a": 1}}, &got); err != nil || got["a"] != 1 {
+			t.Fatalf("echo: %v, %v", got, err)
 		}
-	}
-	if err := c.Call(t.Context(), mux.Request{Op: "fail"}, nil); !strings.Contains(err.Error(), "opening the door: it is locked") {
-		t.Errorf("the error lost what was being done: %v", err)
-	}
+		for op, want := range map[wire.Op]wire.Code{"fail": wire.CodeState, "nonsense": wire.CodeUnknownOp} {
+			err := c.Call(t.Context(), mux.Request{Op: op}, nil)
+			if wire.CodeOf(err) != want {
+				t.Errorf("%s: code %q of %v, want %q", op, wire.CodeOf(err), err, want)
+			}
+		}
+		if err := c.Call(t.Context(), mux.Request{Op: "fail"}, nil); !strings.Contains(err.Error(), "opening the door: it is locked") {
+			t.Errorf("the error lost what was being done: %v", err)
+		}
+	})
 }
 
 func TestStreamsCarryMoreThanTheirCreditBothWays(t *testing.T) {
-	t.Parallel()
-	c := connect(t, testOps)
-	for _, window := range []int64{0, 1, 1000, 1 << 20} {
-		size := 3 * wire.InitialCredit
-		if window == 1 {
-			size = 2000 // a message a byte
-		}
-		want := bytes.Repeat([]byte("0123456789abcde\n"), size/16)
-		k, err := c.Open(t.Context(), mux.Request{Op: "cat", Window: window})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var writing sync.WaitGroup
-		writing.Go(func() {
-			if _, err := k.Write(want); err != nil {
-				t.Errorf("write: %v", err)
+	overEach(t, func(t *testing.T, connect connector) {
+		c := connect(t, testOps)
+		for _, window := range []int64{0, 1, 1000, 1 << 20} {
+			size := 3 * wire.InitialCredit
+			if window == 1 {
+				size = 2000 // a message a byte
 			}
-			if err := k.CloseWrite(); err != nil {
-				t.Errorf("close write: %v", err)
+			want := bytes.Repeat([]byte("0123456789abcde\n"), size/16)
+			k, err := c.Open(t.Context(), mux.Request{Op: "cat", Window: window})
+			if err != nil {
+				t.Fatal(err)
 			}
-		})
-		got, err := io.ReadAll(k)
-		writing.Wait()
-		if err != nil || !bytes.Equal(got, want) {
-			t.Fatalf("window %d: %d bytes of %d, %v", window, len(got), len(want), err)
+			var writing sync.WaitGroup
+			writing.Go(func() {
+				if _, err := k.Write(want); err != nil {
+					t.Errorf("write: %v", err)
+				}
+				if err := k.CloseWrite(); err != nil {
+					t.Errorf("close write: %v", err)
+				}
+			})
+			got, err := io.ReadAll(k)
+			writing.Wait()
+			if err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("window %d: %d bytes of %d, %v", window, len(got), len(want), err)
+			}
+			if err := k.Result(nil); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if err := k.Result(nil); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 }
 
 func TestAStreamNobodyReadsHoldsBackNoOther(t *testing.T) {
-	t.Parallel()
-	c := connect(t, testOps)
-	flood, err := c.Open(t.Context(), mux.Request{Op: "flood"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer flood.Cancel()
-	if _, err := flood.Read(make([]byte, 1)); err != nil { // it has begun
-		t.Fatal(err)
-	}
-	for i := range 100 {
-		var got int
-		if err := c.Call(t.Context(), mux.Request{Op: "echo", Body: i}, &got); err != nil || got != i {
-			t.Fatalf("echo beside a flood: %d, %v", got, err)
-		}
-	}
-}
-
-func TestCancelReachesTheHandler(t *testing.T) {
-	t.Parallel()
-	started, ended := make(chan struct{}), make(chan struct{})
-	c := connect(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
-		close(started)
-		<-ctx.Done()
-		close(ended)
-		return nil, ctx.Err()
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-started; cancel() }()
-	if err := c.Call(ctx, mux.Request{Op: "hang"}, nil); !errors.Is(err, context.Canceled) {
-		t.Fatalf("error %v", err)
-	}
-	<-ended
-}
-
-func TestPushesComeInOrderBeforeTheResult(t *testing.T) {
-	t.Parallel()
-	c := connect(t, testOps)
-	k, err := c.Open(t.Context(), mux.Request{Op: "pushes"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for {
-		body, err := k.NextPush()
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	overEach(t, func(t *testing.T, connect connector) {
+		c := connect(t, testOps)
+		flood, err := c.Open(t.Context(), mux.Request{Op: "flood"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, string(body))
-	}
-	if s := strings.Join(got, ""); s != "01234" {
-		t.Errorf("pushes %q", s)
-	}
-	if err := k.Result(nil); err != nil {
-		t.Error(err)
-	}
+		defer flood.Cancel()
+		if _, err := flood.Read(make([]byte, 1)); err != nil { // it has begun
+			t.Fatal(err)
+		}
+		for i := range 100 {
+			var got int
+			if err := c.Call(t.Context(), mux.Request{Op: "echo", Body: i}, &got); err != nil || got != i {
+				t.Fatalf("echo beside a flood: %d, %v", got, err)
+			}
+		}
+	})
+}
+
+func TestCancelReachesTheHandler(t *testing.T) {
+	overEach(t, func(t *testing.T, connect connector) {
+		started, ended := make(chan struct{}), make(chan struct{})
+		c := connect(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
+			close(started)
+			<-ctx.Done()
+			close(ended)
+			return nil, ctx.Err()
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-started; cancel() }()
+		if err := c.Call(ctx, mux.Request{Op: "hang"}, nil); !errors.Is(err, context.Canceled) {
+			t.Fatalf("error %v", err)
+		}
+		<-ended
+	})
+}
+
+func TestPushesComeInOrderBeforeTheResult(t *testing.T) {
+	overEach(t, func(t *testing.T, connect connector) {
+		c := connect(t, testOps)
+		k, err := c.Open(t.Context(), mux.Request{Op: "pushes"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for {
+			body, err := k.NextPush()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, string(body))
+		}
+		if s := strings.Join(got, ""); s != "01234" {
+			t.Errorf("pushes %q", s)
+		}
+		if err := k.Result(nil); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestProxyPassesEverythingOn(t *testing.T) {
-	t.Parallel()
-	behind := connect(t, testOps)
-	c := connect(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
-		return mux.Proxy(ctx, x, behind, mux.Request{})
-	})
-	var got string
-	if err := c.Call(t.Context(), mux.Request{Op: "echo", Body: "hello"}, &got); err != nil || got != "hello" {
-		t.Errorf("echo: %q, %v", got, err)
-	}
-	if err := c.Call(t.Context(), mux.Request{Op: "fail"}, nil); wire.CodeOf(err) != wire.CodeState {
-		t.Errorf("fail: %v", err)
-	}
-	for _, size := range []int{5, 1 << 20} {
-		var n int
-		if err := c.Call(t.Context(), mux.Request{Op: "count", Input: make([]byte, size)}, &n); err != nil || n != size {
-			t.Errorf("count: %d, %v", n, err)
+	overEach(t, func(t *testing.T, connect connector) {
+		behind := connect(t, testOps)
+		c := connect(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
+			return mux.Proxy(ctx, x, behind, mux.Request{})
+		})
+		var got string
+		if err := c.Call(t.Context(), mux.Request{Op: "echo", Body: "hello"}, &got); err != nil || got != "hello" {
+			t.Errorf("echo: %q, %v", got, err)
 		}
-	}
-	k, err := c.Open(t.Context(), mux.Request{Op: "hear"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := k.Push("knock"); err != nil {
-		t.Fatal(err)
-	}
-	if err := k.Result(&got); err != nil || got != "knock" {
-		t.Errorf("hear: %q, %v", got, err)
-	}
-	pushes, err := c.Open(t.Context(), mux.Request{Op: "pushes"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var last json.RawMessage
-	for body, err := pushes.NextPush(); err == nil; body, err = pushes.NextPush() {
-		last = body
-	}
-	if string(last) != "4" {
-		t.Errorf("last push %q", last)
-	}
-	if err := pushes.Result(&got); err != nil || got != "done" {
-		t.Errorf("pushes: %q, %v", got, err)
-	}
+		if err := c.Call(t.Context(), mux.Request{Op: "fail"}, nil); wire.CodeOf(err) != wire.CodeState {
+			t.Errorf("fail: %v", err)
+		}
+		for _, size := range []int{5, 1 << 20} {
+			var n int
+			if err := c.Call(t.Context(), mux.Request{Op: "count", Input: make([]byte, size)}, &n); err != nil || n != size {
+				t.Errorf("count: %d, %v", n, err)
+			}
+		}
+		k, err := c.Open(t.Context(), mux.Request{Op: "hear"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Push("knock"); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Result(&got); err != nil || got != "knock" {
+			t.Errorf("hear: %q, %v", got, err)
+		}
+		pushes, err := c.Open(t.Context(), mux.Request{Op: "pushes"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var last json.RawMessage
+		for body, err := pushes.NextPush(); err == nil; body, err = pushes.NextPush() {
+			last = body
+		}
+		if string(last) != "4" {
+			t.Errorf("last push %q", last)
+		}
+		if err := pushes.Result(&got); err != nil || got != "done" {
+			t.Errorf("pushes: %q, %v", got, err)
+		}
+	})
 }
 
 func TestCancelCrossesAProxy(t *testing.T) {
-	t.Parallel()
-	started, ended := make(chan struct{}), make(chan struct{})
-	behind := connect(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
-		close(started)
-		<-ctx.Done()
-		close(ended)
-		return nil, ctx.Err()
+	overEach(t, func(t *testing.T, connect connector) {
+		started, ended := make(chan struct{}), make(chan struct{})
+		behind := connect(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
+			close(started)
+			<-ctx.Done()
+			close(ended)
+			return nil, ctx.Err()
+		})
+		c := connect(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
+			return mux.Proxy(ctx, x, behind, mux.Request{})
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-started; cancel() }()
+		if err := c.Call(ctx, mux.Request{Op: "hang"}, nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+		<-ended
 	})
-	c := connect(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
-		return mux.Proxy(ctx, x, behind, mux.Request{})
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-started; cancel() }()
-	if err := c.Call(ctx, mux.Request{Op: "hang"}, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v", err)
-	}
-	<-ended
 }

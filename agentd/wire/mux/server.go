@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/gascity/agentd/agentd/wire"
 )
 
@@ -25,7 +23,7 @@ type Exchange struct {
 }
 
 // Server makes the server's end of a connection, whose requests h answers.
-func Server(ws *websocket.Conn, h Handler, o Options) *Conn { return newConn(ws, h, o) }
+func Server(t Transport, h Handler, o Options) *Conn { return newConn(t, h, o) }
 
 // Serve answers requests until the connection ends or ctx is done, and returns when every handler has. Its error says why the connection ended; it is never nil.
 func (c *Conn) Serve(ctx context.Context) error {

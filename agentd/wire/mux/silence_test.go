@@ -11,6 +11,7 @@ import (
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
+	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
 // held is a connection whose bytes can be held up.
@@ -37,7 +38,7 @@ func TestAConnectionThatFallsSilentUnderARequestIsLostSoon(t *testing.T) {
 	const ping = 800 * time.Millisecond
 	release := make(chan struct{})
 	defer close(release)
-	dial := serve(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
+	dial := serveHTTP(t, serving(func(ctx context.Context, x *mux.Exchange) (any, error) {
 		if x.Op == "slow" {
 			select {
 			case <-release:
@@ -47,10 +48,10 @@ func TestAConnectionThatFallsSilentUnderARequestIsLostSoon(t *testing.T) {
 			}
 		}
 		return nil, nil
-	})
+	}))
 	way := &held{flows: make(chan struct{})}
 	close(way.flows)
-	c, _, err := mux.Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
+	c, _, err := ws.Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
 		conn, err := dial(ctx)
 		way.Conn = conn
 		return way, err

@@ -8,8 +8,6 @@ import (
 	"io"
 	"sync"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/gascity/agentd/agentd/wire"
 )
 
@@ -213,7 +211,7 @@ func (s *stream) write(ctx context.Context, p []byte) (int, error) {
 			return written, err
 		}
 		message := wire.AppendChunk(buf.AvailableBuffer(), s.id, p[written:written+n])
-		if err := s.conn.write(ctx, websocket.BinaryMessage, message); err != nil {
+		if err := s.conn.write(ctx, Chunk, message); err != nil {
 			return written, err
 		}
 		written += n
