@@ -15,15 +15,15 @@ import (
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/frames"
 	"github.com/gascity/agentd/agentd/wire/mux"
-	"github.com/gascity/agentd/agentd/wire/ws"
 	"github.com/gascity/agentd/client/lockfile"
 	"github.com/gascity/agentd/client/paths"
 	"github.com/gascity/agentd/client/target"
 )
 
 const (
-	// answerTime is how long a hub may take to open a websocket before it counts as hanging; it takes one about a millisecond.
+	// answerTime is how long a hub may take to greet before it counts as hanging; it takes one about a millisecond.
 	answerTime = 3 * time.Second
 	// startTime is how long a hub that was just started may take.
 	startTime = 10 * time.Second
@@ -104,9 +104,9 @@ func (h *hub) establish(ctx context.Context) (*mux.Conn, error) {
 func (h *hub) dial(ctx context.Context, limit time.Duration) (*mux.Conn, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return ws.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
+	return frames.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", h.files.Socket)
-	}, "", mux.Options{Logger: h.options.Logger})
+	}, h.options.Logger)
 }
 
 // over is ctx's end, also where its time is up and the context does not know yet, though a connection's deadline did: a hub must not be taken for one

@@ -46,12 +46,18 @@ func FuzzStartsJSON(f *testing.F) {
 	f.Add(`null`)
 	f.Add(`[`)
 	f.Fuzz(func(t *testing.T, in string) {
-		var asked *wire.Start
+		starts := make(chan *wire.Start, 1)
 		h := newHub(t, func(_ context.Context, x *mux.Exchange) (any, error) {
-			asked = new(wire.Start)
-			return wire.Launched{}, x.Decode(asked)
+			start := new(wire.Start)
+			defer func() { starts <- start }()
+			return wire.Launched{}, x.Decode(start)
 		})
 		got := h.front(in, "start", "s")
+		var asked *wire.Start
+		select {
+		case asked = <-starts:
+		default:
+		}
 		var meant wire.StartConfig
 		err := json.Unmarshal([]byte(in), &meant)
 		sound := err == nil || strings.TrimSpace(in) == ""

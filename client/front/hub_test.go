@@ -3,15 +3,14 @@ package front
 import (
 	"context"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/frames"
 	"github.com/gascity/agentd/agentd/wire/mux"
-	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
 // scriptedHub answers requests with what a test says, over a real socket: faults of a hub can't be had from a real one on demand.
@@ -21,7 +20,6 @@ type scriptedHub struct {
 
 	mu       sync.Mutex
 	requests []mux.Request
-	server   *http.Server
 	conns    map[*mux.Conn]bool
 	serving  sync.WaitGroup
 }
@@ -38,18 +36,26 @@ func newHub(t *testing.T, answer mux.Handler) *scriptedHub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.server = &http.Server{Handler: http.HandlerFunc(h.serve)}
-	h.serving.Go(func() { _ = h.server.Serve(l) })
+	h.serving.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			h.serving.Go(func() { h.serve(conn) })
+		}
+	})
 	t.Cleanup(func() {
-		h.server.Close()
+		l.Close()
 		h.dropAll()
 		h.serving.Wait()
 	})
 	return h
 }
 
-func (h *scriptedHub) serve(w http.ResponseWriter, r *http.Request) {
-	transport, err := ws.Upgrade(w, r)
+func (h *scriptedHub) serve(conn net.Conn) {
+	defer conn.Close()
+	transport, err := frames.Accept(context.Background(), conn)
 	if err != nil {
 		return
 	}
@@ -84,9 +90,9 @@ func (h *scriptedHub) seen() []mux.Request {
 }
 
 func (h *scriptedHub) connect(ctx context.Context) (*mux.Conn, error) {
-	c, _, err := ws.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
+	c, _, err := frames.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", h.socket)
-	}, "", mux.Options{})
+	}, nil)
 	return c, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,7 +49,6 @@ type Hub struct {
 	names    nameLocks
 	packing  chan struct{} // holds one for each start that packs ahead
 	requests atomic.Uint64
-	http     *http.Server
 	pipe     *pipeListener // set by the first Connect
 	eventLog eventLog
 
@@ -84,7 +82,6 @@ func New(b Backend, o Options) *Hub {
 		deaf:     make(chan struct{}),
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
-	h.http = h.newServer()
 	return h
 }
 

@@ -5,14 +5,14 @@ import (
 	"net"
 	"sync"
 
+	"github.com/gascity/agentd/agentd/wire/frames"
 	"github.com/gascity/agentd/agentd/wire/mux"
-	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
 // Connect gives a connection to this hub within the process: the same protocol, without a socket. The caller closes it before the hub.
 func (h *Hub) Connect(ctx context.Context) (*mux.Conn, error) {
 	l := h.inProcess()
-	conn, _, err := ws.Dial(ctx, l.dial, "", mux.Options{Logger: h.log})
+	conn, _, err := frames.Dial(ctx, l.dial, h.log)
 	return conn, err
 }
 
@@ -36,7 +36,7 @@ func (h *Hub) inProcess() *pipeListener {
 	if h.pipe == nil {
 		h.pipe = &pipeListener{accepted: make(chan net.Conn), closed: make(chan struct{})}
 		// The server's end tells nothing that the connections' ends don't.
-		h.owned.Go(func() { _ = h.http.Serve(h.pipe) })
+		h.owned.Go(func() { _ = h.listen(h.pipe) })
 	}
 	return h.pipe
 }

@@ -4,37 +4,34 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net"
-	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/frames"
 	"github.com/gascity/agentd/agentd/wire/mux"
-	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
 const (
-	// handshakeTime bounds what a client may take to open its websocket.
-	handshakeTime = 10 * time.Second
+	// greetTime bounds what a client may take to say what it speaks.
+	greetTime = 10 * time.Second
+	// fullPause is how long a hub that may open no more files waits before it looks for the next client.
+	fullPause = 100 * time.Millisecond
 	// linger lets the answer to a connection's last call leave before the connection is closed.
 	linger = 100 * time.Millisecond
 )
 
 func newKey() string { return rand.Text() }
 
-func (h *Hub) newServer() *http.Server {
-	routes := http.NewServeMux()
-	routes.HandleFunc("GET "+ws.Path, h.accept)
-	return &http.Server{Handler: routes, ReadHeaderTimeout: handshakeTime}
-}
-
 // Serve answers clients on l, which it closes, until ctx ends, Leave is called, or the hub has been idle for too long. It returns after the calls
 // under way, when every client has been told why.
 func (h *Hub) Serve(ctx context.Context, l net.Listener) error {
 	var serving sync.WaitGroup
 	failed := make(chan error, 1)
-	serving.Go(func() { failed <- h.http.Serve(l) })
+	serving.Go(func() { failed <- h.listen(l) })
 	idle := time.NewTicker(max(h.options.Idle/30, 10*time.Millisecond))
 	defer idle.Stop()
 	if h.options.Idle == 0 {
@@ -62,7 +59,7 @@ wait:
 	close(h.deaf)
 	h.drain()
 	serving.Wait()
-	if errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed) {
+	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return err
@@ -109,13 +106,32 @@ type client struct {
 	quiet chan struct{} // closed when calls falls to 0 while someone waits for it
 }
 
+// listen serves each client that l brings, until l is closed.
+func (h *Hub) listen(l net.Listener) error {
+	for {
+		conn, err := l.Accept()
+		switch {
+		case err == nil:
+			h.owned.Go(func() { h.accept(conn) })
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+			h.log.Warn("no client can be served just now", "error", err)
+			_ = sleep(h.ctx, fullPause) // the hub's end closes l
+		default:
+			return fmt.Errorf("accept clients: %w", err)
+		}
+	}
+}
+
 // accept serves one client until its connection ends.
-func (h *Hub) accept(w http.ResponseWriter, r *http.Request) {
+func (h *Hub) accept(conn net.Conn) {
+	defer conn.Close()
 	if h.backend.Stale() {
 		h.log.Info("leaving: the place this hub was started for is called something else now")
 		h.Leave(wire.CloseReplaced)
 	}
-	transport, err := ws.Upgrade(w, r)
+	greeting, cancel := context.WithTimeout(h.ctx, greetTime)
+	transport, err := frames.Accept(greeting, conn)
+	cancel()
 	if err != nil {
 		h.log.Debug("client refused", "error", err)
 		return
@@ -193,6 +209,9 @@ func (h *Hub) drain() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	h.mu.Lock()
+	if h.pipe != nil {
+		_ = h.pipe.Close() // it can't fail
+	}
 	clients := make([]*client, 0, len(h.clients))
 	for c := range h.clients {
 		clients = append(clients, c)
@@ -203,7 +222,6 @@ func (h *Hub) drain() {
 		draining.Go(func() { c.drain(ctx) })
 	}
 	draining.Wait()
-	h.http.Close()
 }
 
 func (c *client) drain(ctx context.Context) {

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/frames"
 	"github.com/gascity/agentd/agentd/wire/mux"
-	"github.com/gascity/agentd/agentd/wire/ws"
 	"github.com/gascity/agentd/client/lockfile"
 	"github.com/gascity/agentd/client/paths"
 )
@@ -60,9 +60,9 @@ func serve(t *testing.T, o Options, sessions ...*fakeSession) *served {
 
 func (s *served) dial(t *testing.T) *mux.Conn {
 	t.Helper()
-	conn, _, err := ws.Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
+	conn, _, err := frames.Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", s.socket)
-	}, "", mux.Options{})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

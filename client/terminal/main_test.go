@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"runtime/debug"
 	"testing"
@@ -15,8 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/frames"
 	"github.com/gascity/agentd/agentd/wire/mux"
-	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
 // roleVariable makes this test binary a program that attaches, in one of the roles below.
@@ -52,11 +50,16 @@ func attachAs(role string) int {
 		}
 		return status
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if transport, err := ws.Upgrade(w, r); err == nil {
-			_ = mux.Server(transport, func(_ context.Context, x *mux.Exchange) (any, error) { return session(role, x) }, mux.Options{}).Serve(r.Context())
-		}
-	}))
+	connect := func(ctx context.Context) (*mux.Conn, error) {
+		ours, theirs := net.Pipe()
+		go func() {
+			if transport, err := frames.Accept(context.Background(), theirs); err == nil {
+				_ = mux.Server(transport, func(_ context.Context, x *mux.Exchange) (any, error) { return session(role, x) }, mux.Options{}).Serve(context.Background())
+			}
+		}()
+		conn, _, err := frames.Dial(ctx, func(context.Context) (net.Conn, error) { return ours, nil }, nil)
+		return conn, err
+	}
 	connections := 0
 	end, err := Attach(context.Background(), Options{
 		Session: "s", In: os.Stdin, Out: os.Stdout, Term: "xterm", Parent: parent, Patience: 10 * time.Second,
@@ -64,10 +67,7 @@ func attachAs(role string) int {
 			if connections++; connections == 2 && role == rolePanics {
 				panic("while it reconnects")
 			}
-			conn, _, err := ws.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, "tcp", server.Listener.Addr().String())
-			}, "", mux.Options{})
-			return conn, err
+			return connect(ctx)
 		},
 	})
 	fmt.Fprintf(os.Stderr, "end %+v, error %v, connections %d\n", end, err, connections)

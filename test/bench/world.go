@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/frames"
 	"github.com/gascity/agentd/agentd/wire/mux"
-	"github.com/gascity/agentd/agentd/wire/ws"
 	"github.com/gascity/agentd/client/paths"
 )
 
@@ -169,10 +169,10 @@ func (w *world) connect() (*mux.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, _, err := ws.Dial(w.ctx, func(ctx context.Context) (net.Conn, error) {
+	c, _, err := frames.Dial(w.ctx, func(ctx context.Context) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)
-	}, "", mux.Options{})
+	}, nil)
 	return c, err
 }
 

@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/frames"
 	"github.com/gascity/agentd/agentd/wire/mux"
-	"github.com/gascity/agentd/agentd/wire/ws"
 	"github.com/gascity/agentd/client/paths"
 )
 
@@ -293,10 +293,10 @@ func (g *gc) ask(q mux.Request, reply any) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for _, socket := range sockets {
-		conn, _, err := ws.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
+		conn, _, err := frames.Dial(ctx, func(ctx context.Context) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", socket)
-		}, "", mux.Options{})
+		}, nil)
 		if err != nil {
 			continue
 		}

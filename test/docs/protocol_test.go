@@ -5,7 +5,9 @@ package docs
 import (
 	"encoding/hex"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,6 +18,8 @@ import (
 	"testing"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/frames"
+	"github.com/gascity/agentd/agentd/wire/mux"
 	"github.com/gascity/agentd/agentd/wire/ws"
 )
 
@@ -150,6 +154,33 @@ func TestTheWorkedExampleIsRight(t *testing.T) {
 	}
 	if frame[0] != 0x81 || frame[1] != byte(0x80|len(payload)) || !slices.Contains(lines, "C text   "+string(payload)) {
 		t.Errorf("the frame on the wire is % x, unmasked %q", frame, payload)
+	}
+}
+
+func TestTheFirstBytesToTheHubAreRight(t *testing.T) {
+	t.Parallel()
+	sent := unhex(t, strings.Join(block(t, read(t, "docs/protocol.md"), "hub"), ""))
+	client, server := net.Pipe()
+	defer client.Close()
+	defer server.Close()
+	go func() {
+		_, _ = client.Write(sent)
+		_, _ = io.Copy(io.Discard, client)
+	}()
+	hub, err := frames.Accept(t.Context(), server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, r, err := hub.Next()
+	if err != nil || kind != mux.Envelope {
+		t.Fatalf("kind %d, %v", kind, err)
+	}
+	message, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := wire.DecodeEnvelope(message); err != nil || e.Kind != wire.KindRequest || e.Op != wire.OpList {
+		t.Errorf("%q: %v", message, err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/frames"
 	"github.com/gascity/agentd/agentd/wire/mux"
 	"github.com/gascity/agentd/agentd/wire/ws"
 )
@@ -18,7 +19,7 @@ import (
 type carrier func(t *testing.T, serve func(mux.Transport)) *mux.Conn
 
 func carriers() map[string]carrier {
-	return map[string]carrier{"websocket": overWebsocket}
+	return map[string]carrier{"websocket": overWebsocket, "frames": overFrames}
 }
 
 // connector connects to h.
@@ -68,6 +69,31 @@ func serveHTTP(t *testing.T, each func(mux.Transport)) func(context.Context) (ne
 	serving.Go(func() { _ = server.Serve(l) })
 	t.Cleanup(func() { server.Close(); serving.Wait() })
 	return dial
+}
+
+func overFrames(t *testing.T, serve func(mux.Transport)) *mux.Conn {
+	t.Helper()
+	l, dial := listen(t)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		transport, err := frames.Accept(context.Background(), conn)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		serve(transport)
+	})
+	c, _, err := frames.Dial(t.Context(), dial, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(wire.CloseNormal, ""); serving.Wait() })
+	return c
 }
 
 // listen listens on a unix socket and gives how to dial it.

@@ -1,4 +1,5 @@
-// Package ws carries the messages of package mux in websockets (RFC 6455), which pass through whatever passes HTTP on.
+// Package ws carries the messages of package mux in websockets (RFC 6455), which pass through whatever passes HTTP on. Where both ends are on one machine, package
+// frames does the same for less.
 package ws
 
 import (
