@@ -155,7 +155,10 @@ func (e *endpoint) annotate(ctx context.Context, annotations map[string]*string)
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	_, err = e.backend.client.core.Pods(e.backend.target.Namespace).Patch(ctx, e.name, types.MergePatchType, patch, metav1.PatchOptions{})
+	pod, err := e.backend.client.core.Pods(e.backend.target.Namespace).Patch(ctx, e.name, types.MergePatchType, patch, metav1.PatchOptions{})
+	if err == nil {
+		e.backend.pods.put(pod)
+	}
 	return err
 }
 
