@@ -54,7 +54,7 @@ type fakeSession struct {
 	asked       []mux.Request
 	conns       map[*mux.Conn]struct{}
 	meta        map[string]string // what a watch tells; nil: nothing
-	mirrors     error             // what Mirror gives
+	mirrors     error             // what Mirror and ChangeMeta give
 	doom        chan error        // what Doomed gives
 	silence     chan struct{}     // not nil: nothing of what agentd sends arrives, until it is closed
 }
@@ -345,8 +345,10 @@ func (s *fakeSession) Meta(context.Context) (map[string]string, error) {
 func (s *fakeSession) ChangeMeta(_ context.Context, change func(map[string]string)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	change(s.left)
-	return nil
+	if s.mirrors == nil {
+		change(s.left)
+	}
+	return s.mirrors
 }
 
 func (s *fakeSession) Log(_ context.Context, _ int, w io.Writer) error {

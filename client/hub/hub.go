@@ -44,7 +44,7 @@ type Hub struct {
 
 	ctx      context.Context // the life of links
 	cancel   context.CancelFunc
-	owned    sync.WaitGroup // links
+	owned    sync.WaitGroup // links, and clients within the process
 	serving  sync.WaitGroup // clients
 	names    nameLocks
 	packing  chan struct{} // holds one for each start that packs ahead
@@ -85,11 +85,13 @@ func New(b Backend, o Options) *Hub {
 	return h
 }
 
-// Close ends the hub: calls under way get a moment, then connections and links are closed. Sessions live on.
+// Close ends the hub: calls under way get a moment, and so do agents' last words that are kept nowhere else; then connections and links are closed. Sessions live
+// on. Serve has returned before.
 func (h *Hub) Close() {
 	h.Leave(wire.CloseShutdown)
 	h.drain()
 	h.serving.Wait() // a stop goes on without its caller, and needs its link
+	h.awaitMirrors()
 	h.cancel()
 	h.owned.Wait()
 }

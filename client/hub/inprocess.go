@@ -35,6 +35,10 @@ func (h *Hub) inProcess() *pipeListener {
 	defer h.mu.Unlock()
 	if h.pipe == nil {
 		h.pipe = &pipeListener{accepted: make(chan net.Conn), closed: make(chan struct{})}
+		if h.isLeaving() {
+			_ = h.pipe.Close() // nobody else would; it can't fail
+			return h.pipe
+		}
 		// The server's end tells nothing that the connections' ends don't.
 		h.owned.Go(func() { _ = h.listen(h.pipe) })
 	}

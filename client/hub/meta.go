@@ -94,7 +94,9 @@ func metaChange(ctx context.Context, x *mux.Exchange, s *session, change func(ma
 		return nil, err
 	}
 	if !s.awaitMirrored(ctx) { // what is written there later would undo the change
-		return nil, wire.Errorf(wire.CodeUnavailable, "metadata of session %q: what its agent left could not be written down yet", s.name)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return nil, wire.Errorf(wire.CodeUnavailable, "metadata of session %q: what its agent left could not be written down yet: %v", s.name, s.unmirrored)
 	}
 	if err := s.ep.ChangeMeta(ctx, func(left map[string]string) { change(left, m) }); err != nil {
 		return nil, fmt.Errorf("metadata of session %q: %w", s.name, err)

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/gascity/agentd/agentd/wire"
 )
 
 // A session's metadata is agentd's. Where agentd's files end with it, the hub keeps a mirror of it in the backend, for the time after the agent's end.
@@ -43,7 +45,7 @@ func (s *session) keepMirrored(ctx context.Context, m Mirror) {
 	retry := firstMirrorRetry
 	for {
 		s.mu.Lock()
-		meta, stale, changed := s.meta, s.stale, s.waiter()
+		meta, mirrored, over, stale, changed := s.meta, s.mirrored, s.over, s.stale, s.waiter()
 		s.mu.Unlock()
 		if !stale {
 			select {
@@ -54,13 +56,19 @@ func (s *session) keepMirrored(ctx context.Context, m Mirror) {
 			}
 		}
 		writing, cancel := context.WithTimeout(ctx, mirrorTime)
-		err := m.Mirror(writing, meta)
+		var err error
+		if over {
+			err = s.mirrorLate(writing, meta, mirrored)
+		} else {
+			err = m.Mirror(writing, meta)
+		}
 		cancel()
 		if err != nil && ctx.Err() != nil {
 			return
 		}
 		if err != nil {
 			s.hub.log.Warn("metadata is not mirrored", "session", s.name, "error", err)
+			s.update(func() { s.unmirrored = err })
 			if sleep(ctx, retry) != nil {
 				return
 			}
@@ -68,8 +76,34 @@ func (s *session) keepMirrored(ctx context.Context, m Mirror) {
 			continue
 		}
 		retry = firstMirrorRetry
-		s.update(func() { s.stale = !maps.Equal(s.meta, meta) })
+		s.update(func() { s.mirrored, s.stale, s.unmirrored = meta, !maps.Equal(s.meta, meta), nil })
 	}
+}
+
+// mirrorLate writes the mirror when the session has ended: from then on others change it, too, in the endpoint itself. Who has changed it knows the agent's last
+// words from another hub.
+func (s *session) mirrorLate(ctx context.Context, meta, mirrored map[string]string) error {
+	err := s.ep.ChangeMeta(ctx, func(left map[string]string) {
+		if mirrored == nil || maps.Equal(left, mirrored) {
+			clear(left)
+			maps.Copy(left, meta)
+		}
+	})
+	if wire.CodeOf(err) == wire.CodeNoSession {
+		return nil // nothing is left to keep it for
+	}
+	return err
+}
+
+// awaitMirrors waits, for a moment, until nothing that agents said before their end is known to this hub alone.
+func (h *Hub) awaitMirrors() {
+	var waiting sync.WaitGroup
+	for _, s := range h.all() {
+		if s.isOver() {
+			waiting.Go(func() { s.awaitMirrored(h.ctx) })
+		}
+	}
+	waiting.Wait()
 }
 
 // pushed takes the metadata as agentd tells it. The caller holds mu.
@@ -109,9 +143,9 @@ func (s *session) expect(change func(map[string]string)) (unexpect func()) {
 // ctx ends, or nothing is left to keep it for.
 func (s *session) mirrorOn(ctx context.Context) {
 	s.mu.Lock()
-	gone := s.gone
+	nothing := s.gone || s.meta == nil
 	s.mu.Unlock()
-	if s.mirror() != nil && !gone {
+	if s.mirror() != nil && !nothing {
 		<-ctx.Done()
 	}
 }

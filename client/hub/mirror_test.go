@@ -5,7 +5,9 @@ import (
 	"errors"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
@@ -110,7 +112,8 @@ func TestWhatAnAgentLastSaidIsToldThoughItIsNotMirroredYet(t *testing.T) {
 		t.Errorf("meta.list gives %+v, %v", list, err)
 	}
 	// A change now would be undone by the mirror that is to come.
-	if err := w.ask(wire.OpMetaSet, "s", wire.Meta{Key: "later", Value: "word"}, nil); wire.CodeOf(err) != wire.CodeUnavailable {
+	err := w.ask(wire.OpMetaSet, "s", wire.Meta{Key: "later", Value: "word"}, nil)
+	if wire.CodeOf(err) != wire.CodeUnavailable || !strings.Contains(err.Error(), "no connection") {
 		t.Errorf("meta.set gives %v", err)
 	}
 	f.quietly(func() { f.mirrors = nil })
@@ -122,6 +125,73 @@ func TestWhatAnAgentLastSaidIsToldThoughItIsNotMirroredYet(t *testing.T) {
 		t.Error(err)
 	}
 	if got := f.mirrored(); got["last"] != "word" || got["later"] != "word" {
+		t.Errorf("mirrored is %q", got)
+	}
+}
+
+// withLastWords is a hub that could not mirror what an agent said last, and its session.
+func withLastWords(t *testing.T) (*world, *session, *fakeSession) {
+	t.Helper()
+	w := newWorld(t, Options{}, newFake(t, "s").running(1, ""))
+	f := w.backend.sessions["s"]
+	f.set(func() { f.meta = map[string]string{"first": "word"} })
+	s := w.linked("s")
+	w.await(s, func() bool { return s.mirrored != nil && !s.stale })
+	f.quietly(func() { f.mirrors = errors.New("no connection") })
+	f.set(func() { f.meta = map[string]string{"last": "word"} })
+	w.await(s, func() bool { return s.pushedMeta["last"] != "" })
+	f.end(0)
+	w.await(s, func() bool { return s.over })
+	return w, s, f
+}
+
+// Another hub had the connection, told of the agent's last words, and took a change.
+func TestALateMirrorUndoesNoChange(t *testing.T) {
+	t.Parallel()
+	w, s, f := withLastWords(t)
+	changed := map[string]string{"last": "word", "later": "word"}
+	f.quietly(func() { f.left, f.mirrors = maps.Clone(changed), nil })
+	w.await(s, func() bool { return !s.stale })
+	if got := f.mirrored(); !maps.Equal(got, changed) {
+		t.Errorf("mirrored is %q", got)
+	}
+}
+
+func TestAHubIsNotIdleWithLastWordsUnwritten(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, "s").running(1, "")
+	w := newWorld(t, Options{Idle: time.Hour}, f)
+	f.meta, f.mirrors = map[string]string{"last": "word"}, errors.New("no connection")
+	s := w.linked("s")
+	w.await(s, func() bool { return s.pushedMeta != nil })
+	f.end(0)
+	w.await(s, func() bool { return s.over })
+	h := w.hub
+	longIdle := func() bool {
+		h.mu.Lock()
+		h.busy, h.clients = time.Time{}, map[*client]struct{}{}
+		h.mu.Unlock()
+		return h.isIdle()
+	}
+	if longIdle() {
+		t.Error("it is idle before they are written")
+	}
+	f.quietly(func() { f.mirrors = nil })
+	w.await(s, func() bool { return !s.stale })
+	if !longIdle() {
+		t.Error("it is not idle when they are")
+	}
+}
+
+func TestAHubLeavesWithNoLastWordsUnwritten(t *testing.T) {
+	t.Parallel()
+	w, _, f := withLastWords(t)
+	var closing sync.WaitGroup
+	closing.Go(w.hub.Close)
+	<-w.hub.leaving
+	f.quietly(func() { f.mirrors = nil })
+	closing.Wait()
+	if got := f.mirrored(); got["last"] != "word" {
 		t.Errorf("mirrored is %q", got)
 	}
 }

@@ -83,7 +83,7 @@ func (h *Hub) isIdle() bool {
 	}
 	live := 0
 	for _, s := range h.all() {
-		if !s.isOver() {
+		if !s.settled() {
 			live++
 		}
 	}
@@ -106,15 +106,24 @@ type client struct {
 	quiet chan struct{} // closed when calls falls to 0 while someone waits for it
 }
 
-// listen serves each client that l brings, until l is closed.
+// listen serves each client that l brings, until l is closed, and returns when all have gone. Those that have not greeted by then are sent away.
 func (h *Hub) listen(l net.Listener) error {
+	var clients sync.WaitGroup
+	defer clients.Wait()
+	listening, end := context.WithCancel(h.ctx)
+	defer end()
+	full := false
 	for {
 		conn, err := l.Accept()
 		switch {
 		case err == nil:
-			h.owned.Go(func() { h.accept(conn) })
+			full = false
+			clients.Go(func() { h.accept(listening, conn) })
 		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-			h.log.Warn("no client can be served just now", "error", err)
+			if !full {
+				h.log.Warn("no client can be served just now", "error", err)
+			}
+			full = true
 			_ = sleep(h.ctx, fullPause) // the hub's end closes l
 		default:
 			return fmt.Errorf("accept clients: %w", err)
@@ -122,14 +131,14 @@ func (h *Hub) listen(l net.Listener) error {
 	}
 }
 
-// accept serves one client until its connection ends.
-func (h *Hub) accept(conn net.Conn) {
+// accept serves one client until its connection ends. It has until the end of ctx to greet.
+func (h *Hub) accept(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	if h.backend.Stale() {
 		h.log.Info("leaving: the place this hub was started for is called something else now")
 		h.Leave(wire.CloseReplaced)
 	}
-	greeting, cancel := context.WithTimeout(h.ctx, greetTime)
+	greeting, cancel := context.WithTimeout(ctx, greetTime)
 	transport, err := frames.Accept(greeting, conn)
 	cancel()
 	if err != nil {
@@ -152,13 +161,20 @@ func (h *Hub) accept(conn net.Conn) {
 func (h *Hub) admit(c *client) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.isLeaving() {
+		return false
+	}
+	h.serving.Add(1) // under mu: Close has not begun to wait
+	h.clients[c] = struct{}{}
+	return true
+}
+
+func (h *Hub) isLeaving() bool {
 	select {
 	case <-h.leaving:
-		return false
-	default:
-		h.serving.Add(1) // under mu: Close has not begun to wait
-		h.clients[c] = struct{}{}
 		return true
+	default:
+		return false
 	}
 }
 

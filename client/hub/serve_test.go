@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -145,7 +147,7 @@ func TestAHubLeavesOnceItIsIdleAndNotBefore(t *testing.T) {
 	}
 }
 
-func TestConnectionsWithoutAWebsocketAreNoTrouble(t *testing.T) {
+func TestConnectionsThatGreetOtherwiseAreNoTrouble(t *testing.T) {
 	t.Parallel()
 	h := serve(t, Options{}, newFake(t, "s").running(1, ""))
 	for _, said := range []string{"", "GET / HTTP/1.1\r\n\r\n", "\x00\x01\x02", strings.Repeat("x", 1<<16)} {
@@ -157,6 +159,70 @@ func TestConnectionsWithoutAWebsocketAreNoTrouble(t *testing.T) {
 		c.Close()
 	}
 	if err := h.dial(t).Call(t.Context(), mux.Request{Op: wire.OpState, Session: "s"}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAClientThatHasNotGreetedKeepsNoHub(t *testing.T) {
+	t.Parallel()
+	h := serve(t, Options{})
+	silent, err := net.Dial("unix", h.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	h.dial(t) // the one before has been accepted
+	began := time.Now()
+	h.hub.Leave(wire.CloseShutdown)
+	<-h.done
+	if took := time.Since(began); took >= greetTime {
+		t.Errorf("it stayed for %s", took)
+	}
+	if _, err := silent.Read(make([]byte, 1)); err == nil {
+		t.Error("it was answered")
+	}
+}
+
+// fullListener can't open the first connections.
+type fullListener struct {
+	net.Listener
+	fails int
+}
+
+func (l *fullListener) Accept() (net.Conn, error) {
+	if l.fails--; l.fails >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return l.Listener.Accept()
+}
+
+func TestAHubThatMayOpenNoMoreFilesWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := New(newBackend(t), Options{})
+		l := &pipeListener{accepted: make(chan net.Conn), closed: make(chan struct{})}
+		served := make(chan error, 1)
+		go func() { served <- h.Serve(t.Context(), &fullListener{l, 3}) }()
+		conn, _, err := frames.Dial(t.Context(), l.dial, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Call(t.Context(), mux.Request{Op: wire.OpHubStop}, nil); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		_ = conn.Close(wire.CloseNormal, "")
+		h.Close()
+	})
+}
+
+func TestNobodyConnectsToAHubThatHasLeft(t *testing.T) {
+	t.Parallel()
+	h := New(newBackend(t), Options{})
+	h.Close()
+	if _, err := h.Connect(t.Context()); !errors.Is(err, net.ErrClosed) {
 		t.Error(err)
 	}
 }

@@ -35,9 +35,11 @@ type session struct {
 	lost     error // why there is no link
 	changed  chan struct{}
 	peeks    peekCache
-	// Of endpoints that mirror: pushedMeta is the metadata as agentd told it, meta as it is about to be, stale: the mirror is older.
-	pushedMeta, meta map[string]string
-	stale            bool
+	// Of endpoints that mirror: pushedMeta is the metadata as agentd told it, meta as it is about to be, mirrored as this hub wrote it last. stale: the mirror is
+	// older than meta, for the reason unmirrored if one is known.
+	pushedMeta, meta, mirrored map[string]string
+	stale                      bool
+	unmirrored                 error
 }
 
 func newSession(h *Hub, ep Endpoint, r Record) *session {
@@ -56,6 +58,13 @@ func (s *session) isOver() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.over
+}
+
+// settled says that nothing of the session depends on the hub any more.
+func (s *session) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over && !s.stale
 }
 
 // update changes the session's fields and tells whoever waits.

@@ -51,7 +51,7 @@ func (e *endpoint) Mirror(ctx context.Context, meta map[string]string) error {
 	}
 	s := string(text)
 	err = e.annotate(ctx, map[string]*string{annotationMeta: &s})
-	if apierrors.IsNotFound(err) {
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // another pod has its name
 		return nil // nothing is left to keep it for
 	}
 	return err

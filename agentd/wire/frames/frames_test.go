@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -100,15 +101,15 @@ func TestWhatIsNoFrameEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		sent string
-		want error // nil: any
+		want error
 	}{
 		"the end":               {"", io.ErrUnexpectedEOF},
 		"half a header":         {"\x01\x00", io.ErrUnexpectedEOF},
 		"half a message":        {frame(frameEnvelope, 5, "{}"), io.ErrUnexpectedEOF},
-		"an unknown kind":       {frame(7, 2, "{}"), nil},
+		"an unknown kind":       {frame(7, 2, "{}"), mux.ErrMalformed},
 		"an oversize message":   {frame(frameEnvelope, wire.MaxMessage+1, "{}"), mux.ErrTooBig},
-		"a goodbye of no words": {frame(frameGoodbye, 1, "x"), nil},
-		"a goodbye of too many": {frame(frameGoodbye, 2+maxReason+1, "x"), nil},
+		"a goodbye of no words": {frame(frameGoodbye, 1, "x"), mux.ErrMalformed},
+		"a goodbye of too many": {frame(frameGoodbye, 2+maxReason+1, "x"), mux.ErrMalformed},
 		"half a goodbye":        {frame(frameGoodbye, 9, "\x0f\xa0"), io.ErrUnexpectedEOF},
 	} {
 		ours, theirs := pipe(t)
@@ -117,10 +118,55 @@ func TestWhatIsNoFrameEndsTheConnection(t *testing.T) {
 		if err == nil {
 			_, err = io.ReadAll(r)
 		}
-		if err == nil || c.want != nil && !errors.Is(err, c.want) {
+		if !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
+}
+
+// Who breaks the protocol hears of it.
+func TestWhatIsNoFrameIsAnsweredWithAGoodbye(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		sent string
+		code int
+	}{
+		"an unknown kind":            {frame(7, 2, "{}"), wire.CloseProtocol},
+		"an oversize message":        {frame(frameEnvelope, wire.MaxMessage+1, ""), wire.CloseTooBig},
+		"a message that is not JSON": {frame(frameEnvelope, 2, "no"), wire.CloseProtocol},
+	} {
+		ours, theirs := pipe(t)
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			_ = mux.Server(newTransport(ours), func(context.Context, *mux.Exchange) (any, error) { return nil, nil }, mux.Options{}).Serve(context.Background())
+		}()
+		if _, err := io.WriteString(theirs, c.sent); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := newTransport(theirs).Next()
+		if mux.CloseCode(err) != c.code {
+			t.Errorf("%s: %v, want %d", name, err, c.code)
+		}
+		<-served
+	}
+}
+
+// A peer that takes nothing keeps nobody from leaving.
+func TestAGoodbyeThatCannotBeSaidIsGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ours, _ := pipe(t)
+		peer := newTransport(ours)
+		wrote := make(chan error, 1)
+		go func() { wrote <- peer.Write(mux.Envelope, []byte("{}")) }()
+		synctest.Wait()
+		if err := peer.Goodbye(wire.CloseExited, "", time.Now().Add(time.Second)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("said with %v", err)
+		}
+		peer.Close()
+		<-wrote
+	})
 }
 
 func TestAGoodbyeComesAsItWasSaid(t *testing.T) {
@@ -142,7 +188,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add(bytes.Repeat([]byte("x"), 5000), []byte("\x00\x00\x00\x01data"), 7)
 	f.Fuzz(func(t *testing.T, envelope, chunk []byte, cut int) {
 		var sent recording
-		out := &transport{conn: &sent}
+		out := newTransport(&sent)
 		for _, m := range []struct {
 			kind mux.Kind
 			data []byte

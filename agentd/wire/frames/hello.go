@@ -59,17 +59,27 @@ func Accept(ctx context.Context, conn net.Conn) (mux.Transport, error) {
 }
 
 func newTransport(conn net.Conn) *transport {
-	return &transport{conn: conn, in: bufio.NewReaderSize(conn, readBuffer)}
+	t := &transport{conn: conn, in: bufio.NewReaderSize(conn, readBuffer), writing: make(chan struct{}, 1)}
+	t.writing <- struct{}{}
+	return t
 }
 
-// greet has both lines said, within ctx.
+// greet has both lines said, within ctx. When they are, the end of ctx comes too late: the peer may know of the connection, and is to hear how it ends.
 func (t *transport) greet(ctx context.Context, lines func() (string, error)) (version string, err error) {
-	stop := context.AfterFunc(ctx, func() { _ = t.conn.SetDeadline(time.Unix(1, 0)) })
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = t.conn.SetDeadline(time.Unix(1, 0)) // what is under way fails
+		close(ended)
+	})
 	version, err = lines()
-	if !stop() {
+	if stop() {
+		return version, err
+	}
+	<-ended
+	if err != nil {
 		return version, context.Cause(ctx)
 	}
-	return version, err
+	return version, t.conn.SetDeadline(time.Time{})
 }
 
 // hello says which protocol is spoken here, and by which build.

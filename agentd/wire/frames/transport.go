@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -38,7 +40,9 @@ type transport struct {
 	conn net.Conn
 	in   *bufio.Reader
 	left int // bytes of the message that comes in
-	out  [headerSize]byte
+
+	writing chan struct{} // holds one token: whoever took it may write
+	out     [headerSize]byte
 }
 
 // Next gives the next message.
@@ -60,7 +64,7 @@ func (t *transport) Next() (mux.Kind, io.Reader, error) {
 	case frameGoodbye:
 		return 0, nil, t.readGoodbye()
 	default:
-		return 0, nil, fmt.Errorf("frame of unknown kind %d", header[0])
+		return 0, nil, fmt.Errorf("%w: frame of unknown kind %d", mux.ErrMalformed, header[0])
 	}
 }
 
@@ -86,7 +90,7 @@ func (m *message) Read(p []byte) (int, error) {
 
 func (t *transport) readGoodbye() error {
 	if t.left < 2 || t.left > 2+maxReason {
-		return fmt.Errorf("goodbye of %d bytes", t.left)
+		return fmt.Errorf("%w: goodbye of %d bytes", mux.ErrMalformed, t.left)
 	}
 	b := make([]byte, t.left)
 	if _, err := io.ReadFull(t.in, b); err != nil {
@@ -97,6 +101,8 @@ func (t *transport) readGoodbye() error {
 
 // Write sends a message.
 func (t *transport) Write(kind mux.Kind, message []byte) error {
+	<-t.writing
+	defer func() { t.writing <- struct{}{} }()
 	if kind == mux.Chunk {
 		return t.write(frameChunk, message)
 	}
@@ -113,10 +119,19 @@ func (t *transport) write(kind byte, message []byte) error {
 
 // Goodbye tells the peer why the connection ends.
 func (t *transport) Goodbye(code int, text string, deadline time.Time) error {
+	late := time.NewTimer(time.Until(deadline))
+	defer late.Stop()
+	select {
+	case <-t.writing:
+	case <-late.C:
+		return os.ErrDeadlineExceeded
+	}
+	defer func() { t.writing <- struct{}{} }()
 	if err := t.SetWriteDeadline(deadline); err != nil {
 		return err
 	}
-	return t.write(frameGoodbye, append(binary.BigEndian.AppendUint16(nil, uint16(code)), text[:min(len(text), maxReason)]...))
+	text = strings.ToValidUTF8(text[:min(len(text), maxReason)], "")
+	return t.write(frameGoodbye, append(binary.BigEndian.AppendUint16(nil, uint16(code)), text...))
 }
 
 // SetWriteDeadline bounds what is written.

@@ -88,9 +88,12 @@ func overFrames(t *testing.T, serve func(mux.Transport)) *mux.Conn {
 		}
 		serve(transport)
 	})
-	c, _, err := frames.Dial(t.Context(), dial, nil)
+	c, version, err := frames.Dial(t.Context(), dial, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if version != wire.BuildVersion() {
+		t.Errorf("the peer's version is %q, want %q", version, wire.BuildVersion())
 	}
 	t.Cleanup(func() { c.Close(wire.CloseNormal, ""); serving.Wait() })
 	return c

@@ -103,7 +103,7 @@ func (c *Conn) Close(code int, text string) error {
 	if c.handler == nil {
 		c.owned.Wait()
 	}
-	if err != nil && !errors.Is(err, net.ErrClosed) {
+	if err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, io.ErrClosedPipe) {
 		return fmt.Errorf("close connection: %w", err)
 	}
 	return nil
@@ -113,18 +113,10 @@ func (c *Conn) Close(code int, text string) error {
 const goodbyeTimeout = time.Second
 
 func (c *Conn) goodbye(code int, text string) error {
-	deadline := time.Now().Add(goodbyeTimeout)
-	late := time.NewTimer(goodbyeTimeout)
-	defer late.Stop()
-	select {
-	case <-c.writing:
-	case <-c.done:
+	if c.Err() != nil {
 		return nil
-	case <-late.C:
-		return os.ErrDeadlineExceeded
 	}
-	defer func() { c.writing <- struct{}{} }()
-	return c.transport.Goodbye(code, text, deadline)
+	return c.transport.Goodbye(code, text, time.Now().Add(goodbyeTimeout))
 }
 
 // Drop ends the connection of a client that leaves, and waits for its goroutines. The peer is told by the end of the connection alone, as it is where a process
@@ -219,6 +211,9 @@ func (c *Conn) read() {
 		if err != nil {
 			if errors.Is(err, ErrTooBig) {
 				err = c.violation(wire.CloseTooBig, err)
+			}
+			if errors.Is(err, ErrMalformed) {
+				err = c.violation(wire.CloseProtocol, err)
 			}
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				err = fmt.Errorf("no sign of life for %s", time.Since(c.Heard()).Round(time.Second/10))

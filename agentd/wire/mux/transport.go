@@ -18,15 +18,15 @@ const (
 	Chunk
 )
 
-// Transport carries messages, whole and in their order, between two ends. One goroutine calls Next, and one at a time the methods that write; Close may be called
-// beside any.
+// Transport carries messages, whole and in their order, between two ends. One goroutine calls Next, and one at a time Write and SetWriteDeadline; the others may be
+// called beside any.
 type Transport interface {
 	// Next waits for the peer's next message, to be read before Next is called again. A peer that ended the connection with a reason gives a *CloseError, here or in
-	// the reader, and a message over wire.MaxMessage ErrTooBig.
+	// the reader, a message over wire.MaxMessage ErrTooBig, and what is none ErrMalformed.
 	Next() (Kind, io.Reader, error)
 	// Write sends a message.
 	Write(kind Kind, message []byte) error
-	// Goodbye tells the peer why the connection ends, if that can be written by deadline.
+	// Goodbye tells the peer why the connection ends, if that can be written by deadline. It goes before those who wait to write.
 	Goodbye(code int, text string, deadline time.Time) error
 	// SetWriteDeadline bounds what is written.
 	SetWriteDeadline(time.Time) error
@@ -44,8 +44,12 @@ type Prober interface {
 	SetReadDeadline(time.Time) error
 }
 
-// ErrTooBig is that of a peer's message over wire.MaxMessage.
-var ErrTooBig = errors.New("message over the limit")
+var (
+	// ErrTooBig is that of a peer's message over wire.MaxMessage.
+	ErrTooBig = errors.New("message over the limit")
+	// ErrMalformed is that of what a peer sent in a message's place.
+	ErrMalformed = errors.New("no message")
+)
 
 // CloseError says with which code and words the peer ended the connection.
 type CloseError struct {

@@ -83,9 +83,12 @@ func TestHowAConnectionEndsIsToldInTheWordsOfMux(t *testing.T) {
 			t.Errorf("it ended with %v", err)
 		}
 	})
-	c, _, err := ws.Dial(t.Context(), dial, "", mux.Options{})
+	c, version, err := ws.Dial(t.Context(), dial, "", mux.Options{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if version != wire.BuildVersion() {
+		t.Errorf("the peer's version is %q, want %q", version, wire.BuildVersion())
 	}
 	if err := c.Close(wire.CloseShutdown, long); err != nil {
 		t.Error(err)
