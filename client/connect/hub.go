@@ -29,7 +29,7 @@ const (
 	startTime = 10 * time.Second
 	// leaveTime is how long a hub may take to leave; it gives calls under way 5 s.
 	leaveTime = 6 * time.Second
-	// leavePoll is how often it is looked whether a killed hub has gone: it isn't our child.
+	// leavePoll is how often it is looked whether a hub that was told to end has gone: it isn't our child.
 	leavePoll = 5 * time.Millisecond
 )
 
@@ -54,6 +54,9 @@ func (h *hub) connect(ctx context.Context) (*mux.Conn, error) {
 		if isAbsent(err) {
 			return nil, ErrNoHub
 		}
+		if pid, _ := lockfile.Holder(h.claim()); pid != 0 && wire.CodeOf(err) == wire.CodeUnavailable {
+			err = fmt.Errorf("%w; any session operation replaces that hub, and kill %d ends it", err, pid)
+		}
 		return nil, err
 	}
 	if err := over(ctx); err != nil {
@@ -69,6 +72,9 @@ func (h *hub) connect(ctx context.Context) (*mux.Conn, error) {
 	defer lock.Release()
 	return h.establish(ctx)
 }
+
+// claim is the file that a hub's process holds.
+func (h *hub) claim() string { return filepath.Join(h.files.Dir, lockfile.ClaimName) }
 
 // version is this build's.
 func (h *hub) version() string {
@@ -92,8 +98,12 @@ func (h *hub) establish(ctx context.Context) (*mux.Conn, error) {
 	case over(ctx) != nil:
 		return nil, fmt.Errorf("connect to the hub: %w", over(ctx))
 	case !isAbsent(err):
-		h.options.Logger.Warn("the hub does not answer; replacing it", "error", err)
-		if err := h.kill(ctx); err != nil {
+		grace := time.Duration(0)
+		if wire.CodeOf(err) == wire.CodeUnavailable { // it answers in words of its own, so it can leave, too
+			grace = leaveTime
+		}
+		h.options.Logger.Warn("the hub does not answer as it should; replacing it", "error", err)
+		if err := h.end(ctx, grace); err != nil {
 			return nil, err
 		}
 	}
@@ -142,30 +152,36 @@ func (h *hub) replace(ctx context.Context, conn *mux.Conn) error {
 		return fmt.Errorf("replace the hub: %w", ctx.Err())
 	}
 	h.options.Logger.Warn("the hub does not leave", "error", err)
-	return h.kill(ctx)
+	return h.end(ctx, 0)
 }
 
-// kill ends the hub's process and waits for that. Sessions live on; the hub holds nothing that isn't found again.
-func (h *hub) kill(ctx context.Context) error {
-	claim := filepath.Join(h.files.Dir, lockfile.ClaimName)
-	pid, err := lockfile.Holder(claim)
+// end ends the hub's process, by force if it doesn't leave within grace, and waits for that. Sessions live on; what the hub holds is found again, but for what
+// agents in pods said last while the API server was away.
+func (h *hub) end(ctx context.Context, grace time.Duration) error {
+	pid, err := lockfile.Holder(h.claim())
 	if err != nil {
 		return fmt.Errorf("replace the hub: %w", err)
 	}
 	if pid == 0 {
 		return fmt.Errorf("the hub at %s does not answer, and which process it is isn't known: end it", h.files.Socket)
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return fmt.Errorf("replace the hub (process %d): %w", pid, err)
+	signal := syscall.SIGKILL
+	if grace > 0 {
+		signal = syscall.SIGTERM
 	}
 	tick := time.NewTicker(leavePoll)
 	defer tick.Stop()
-	for {
-		if now, err := lockfile.Holder(claim); err != nil || now != pid {
+	for patience := time.After(grace); ; {
+		if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("replace the hub (process %d): %w", pid, err)
+		}
+		if now, err := lockfile.Holder(h.claim()); err != nil || now != pid {
 			return err
 		}
 		select {
 		case <-tick.C:
+		case <-patience:
+			signal = syscall.SIGKILL
 		case <-ctx.Done():
 			return fmt.Errorf("replace the hub (process %d): %w", pid, ctx.Err())
 		}

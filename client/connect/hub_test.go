@@ -114,6 +114,31 @@ func TestAHubOfAnotherVersionIsReplaced(t *testing.T) {
 func TestAHubThatHangsIsEndedAndReplaced(t *testing.T) {
 	t.Parallel()
 	o := options(t, "hanging")
+	isReplaced(t, o, running(t, o))
+}
+
+func TestAHubOfAnotherProtocolIsAskedToLeave(t *testing.T) {
+	t.Parallel()
+	o := options(t, "foreign")
+	pid := running(t, o)
+	looking := o
+	looking.NoStart = true
+	if _, err := Hub(t.Context(), looking); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("kill %d", pid)) {
+		t.Errorf("whoever starts none hears %v, and not how to end process %d", err, pid)
+	}
+	isReplaced(t, o, pid)
+	dirs, err := paths.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dirs.State, o.Target.Backend+".left")); err != nil {
+		t.Errorf("it had no time to leave: %v", err)
+	}
+}
+
+// running starts a hub that nobody can connect to, and gives its process.
+func running(t *testing.T, o Options) (pid int) {
+	t.Helper()
 	h, err := open(o)
 	if err != nil {
 		t.Fatal(err)
@@ -124,20 +149,28 @@ func TestAHubThatHangsIsEndedAndReplaced(t *testing.T) {
 	if _, err := h.spawn(o.Command); err != nil {
 		t.Fatal(err)
 	}
-	claim := filepath.Join(h.files.Dir, lockfile.ClaimName)
-	pid := 0
 	for deadline := time.Now().Add(10 * time.Second); pid == 0 && time.Now().Before(deadline); {
-		pid, err = lockfile.Holder(claim)
-		if err != nil {
+		if pid, err = lockfile.Holder(filepath.Join(h.files.Dir, lockfile.ClaimName)); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return pid
+}
+
+// isReplaced checks that a sound hub takes the place of the process.
+func isReplaced(t *testing.T, o Options, pid int) {
+	t.Helper()
+	o.Command = slices.Clone(o.Command)
 	o.Command[1] = hubVariable + "=sound"
 	if _, now := connected(t, o); now.PID == pid || pid == 0 {
 		t.Errorf("the hub is process %d, it was %d", now.PID, pid)
 	}
-	if holder, err := lockfile.Holder(claim); holder == pid || err != nil {
-		t.Errorf("the hanging one lives: %d, %v", holder, err)
+	h, err := open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if holder, err := lockfile.Holder(filepath.Join(h.files.Dir, lockfile.ClaimName)); holder == pid || err != nil {
+		t.Errorf("the one before lives: %d, %v", holder, err)
 	}
 }
 

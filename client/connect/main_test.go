@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -79,8 +81,35 @@ var kinds = map[string]func(backend string) error{
 	"broken":   func(string) error { return errors.New("there is no place for sessions") },
 	"panicky":  func(string) error { panic("an index out of range") },
 	"silent":   func(string) error { os.Exit(1); return nil },
+	"foreign":  speakOtherwise,
 	"hanging":  func(backend string) error { return hang(backend, true) },
 	"unmarked": func(backend string) error { return hang(backend, false) },
+}
+
+// speakOtherwise is a hub of another protocol, which notes that it left by itself.
+func speakOtherwise(backend string) error {
+	dirs, err := paths.Open()
+	if err != nil {
+		return err
+	}
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGTERM)
+	claim, err := lockfile.Claim(filepath.Join(dirs.Hub(backend).Dir, lockfile.ClaimName))
+	if err != nil {
+		return err
+	}
+	defer claim.Close()
+	l, err := net.FileListener(os.NewFile(ListenFD, "socket"))
+	if err != nil {
+		return err
+	}
+	go func() {
+		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+			_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
+		}
+	}()
+	<-told
+	return os.WriteFile(filepath.Join(dirs.State, backend+".left"), nil, 0o600)
 }
 
 // hang is a hub that listens and never answers.
@@ -155,7 +184,7 @@ func stopHub(t *testing.T, backend string) {
 	if pid, err := lockfile.Holder(filepath.Join(h.files.Dir, lockfile.ClaimName)); err != nil || pid == 0 {
 		return
 	}
-	if err := h.kill(ctx); err != nil {
+	if err := h.end(ctx, 0); err != nil {
 		t.Error(err)
 	}
 }

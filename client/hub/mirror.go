@@ -17,6 +17,8 @@ const (
 	// firstMirrorRetry and lastMirrorRetry bound how long after a failed write of a mirror the next one is tried. There are as many mirrors as sessions.
 	firstMirrorRetry = time.Second
 	lastMirrorRetry  = 10 * time.Second
+	// leavingMirrorRetry is that pause where the hub leaves, which gives its mirrors little time.
+	leavingMirrorRetry = 100 * time.Millisecond
 )
 
 // mirror gives the endpoint's mirror, nil when agentd's own files outlive it.
@@ -69,7 +71,7 @@ func (s *session) keepMirrored(ctx context.Context, m Mirror) {
 		if err != nil {
 			s.hub.log.Warn("metadata is not mirrored", "session", s.name, "error", err)
 			s.update(func() { s.unmirrored = err })
-			if sleep(ctx, retry) != nil {
+			if s.pauseMirror(ctx, retry) != nil {
 				return
 			}
 			retry = min(2*retry, lastMirrorRetry)
@@ -77,6 +79,20 @@ func (s *session) keepMirrored(ctx context.Context, m Mirror) {
 		}
 		retry = firstMirrorRetry
 		s.update(func() { s.mirrored, s.stale, s.unmirrored = meta, !maps.Equal(s.meta, meta), nil })
+	}
+}
+
+// pauseMirror waits before a mirror is tried again.
+func (s *session) pauseMirror(ctx context.Context, retry time.Duration) error {
+	t := time.NewTimer(retry)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-s.hub.leaving:
+		return sleep(ctx, leavingMirrorRetry)
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

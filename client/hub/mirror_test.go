@@ -142,6 +142,10 @@ func withLastWords(t *testing.T) (*world, *session, *fakeSession) {
 	w.await(s, func() bool { return s.pushedMeta["last"] != "" })
 	f.end(0)
 	w.await(s, func() bool { return s.over })
+	for range 2 { // the first may have been tried before the end
+		s.update(func() { s.unmirrored = nil })
+		w.await(s, func() bool { return s.unmirrored != nil })
+	}
 	return w, s, f
 }
 

@@ -20,14 +20,14 @@ const rightsTime = 20 * time.Second
 func (c *Cluster) Bind(t testing.TB, namespace, serviceAccount, kind, role string) {
 	t.Helper()
 	c.Run(t, "-n", namespace, "create", "rolebinding", serviceAccount, "--"+kind+"="+role, "--serviceaccount="+namespace+":"+serviceAccount)
-	rules, err := c.rules(t.Context(), namespace, kind, role)
-	if err != nil {
-		t.Fatalf("read %s %s: %v", kind, role, err)
-	}
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: "system:serviceaccount:" + namespace + ":" + serviceAccount, ResourceAttributes: attributes(namespace, rules[0]),
-	}}
-	err = wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, rightsTime, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, rightsTime, true, func(ctx context.Context) (bool, error) {
+		rules, err := c.rules(ctx, namespace, kind, role)
+		if err != nil || len(rules) == 0 { // a controller fills those of the cluster's own roles
+			return false, err
+		}
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: "system:serviceaccount:" + namespace + ":" + serviceAccount, ResourceAttributes: attributes(namespace, rules[0]),
+		}}
 		answer, err := c.Client.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 		return err == nil && answer.Status.Allowed, err
 	})

@@ -124,9 +124,12 @@ func TestEveryoneMayDoWhatTheyNeedAndNothingElse(t *testing.T) {
 		hasJust(t, c, ns, person, want)
 	}
 	for name, want := range map[string][]string{
-		"gc-agent": nil, "default": nil, "gc-controller": slices.Concat(operator, events), "dolt": may("secrets", "dolt", "create patch"),
-		"gc-events-prune": prune,
+		"gc-controller": slices.Concat(operator, events), "dolt": may("secrets", "dolt", "create patch"), "gc-events-prune": prune,
 	} {
 		hasJust(t, c, ns, account(ns, name), want)
+	}
+	// Now that all bindings are known.
+	for _, name := range []string{"gc-agent", "default"} {
+		hasJust(t, c, ns, account(ns, name), nil)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/frames"
@@ -163,6 +164,9 @@ func TestTheFirstBytesToTheHubAreRight(t *testing.T) {
 	client, server := net.Pipe()
 	defer client.Close()
 	defer server.Close()
+	if err := server.SetDeadline(time.Now().Add(10 * time.Second)); err != nil { // a length in the page that is too large
+		t.Fatal(err)
+	}
 	go func() {
 		_, _ = client.Write(sent)
 		_, _ = io.Copy(io.Discard, client)
