@@ -38,13 +38,14 @@ var groups = []group{
 	{"pods", "operations of gc-session-k8s, as whole processes, beside kubectl's for the same", onPods(measurePods)},
 	{"far", "the same with 50 ms of round trip before the API server", onPods(measureFar)},
 	{"podstart", "start and stop of a pod's session", onPods(measurePodStart)},
-	{"podcopy", "a workspace on its way into a pod", onPods(measurePodCopy)},
 	{"podattach", "output of attach to a pod's session", onPods(measurePodAttach)},
 	{"podecho", "a keystroke's echo in attach to a pod's session", onPods(measurePodEcho)},
+	{"podmany", "a round of gc's over 100 sessions in pods", onPods(measurePodMany)},
 	{"eventslocal", "an event log in a file that holds many events", measureEventsLocal},
 	{"events", "an event log in a cluster: record", onEvents(measureEvents)},
+	// These two come last: 10,000 files that were removed, and as many objects and more, keep the disk and the API server at work for minutes.
+	{"podcopy", "a workspace on its way into a pod", onPods(measurePodCopy)},
 	{"eventsfull", "an event log in a cluster that holds many events", onEvents(measureEventsFull)},
-	{"podmany", "a round of gc's over 100 sessions in pods", onPods(measurePodMany)},
 }
 
 // scale says how much is measured. What needs pods has its own numbers, since kubectl takes its time.
