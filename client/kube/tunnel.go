@@ -38,7 +38,7 @@ func (b *Backend) forward(ctx context.Context, pod string) (net.Conn, error) {
 	at := b.client.core.RESTClient().Post().Resource("pods").Namespace(b.target.Namespace).Name(pod).SubResource("portforward").URL()
 	carrier, err := b.upgrade(ctx, at)
 	if err != nil {
-		return nil, b.explain(fmt.Sprintf("port-forward to pod %q", pod), err)
+		return nil, b.explain(fmt.Sprintf("port-forward to pod %q", pod), b.nodeFault(ctx, pod, err))
 	}
 	t := &tunnel{carrier: carrier, refusal: make(chan error, 1), pod: pod}
 	if err := t.open(); err != nil {

@@ -74,7 +74,7 @@ func (k kubelet) stream(s httpstream.Stream, replied <-chan struct{}) error {
 func apiServer(t *testing.T, forward http.HandlerFunc) *Backend {
 	t.Helper()
 	mux := http.NewServeMux()
-	mux.Handle("/api/v1/namespaces/gc/pods/p/portforward", forward)
+	mux.Handle("/api/v1/namespaces/gc/pods/", forward)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	b := newBackend(t, nil)
@@ -206,6 +206,46 @@ func TestWhyTheAPIServerRefusesAForwardIsTold(t *testing.T) {
 			t.Parallel()
 			_, err := apiServer(t, test.answer).forward(t.Context(), "p")
 			checkExplained(t, err, test.code, `port-forward to pod "p": `+test.text)
+		})
+	}
+}
+
+// A node that was lost takes no connection and refuses none, and the API server waits for it.
+func TestANodeThatIsLostIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		gone, apiHangs bool
+		text           string
+	}{
+		"it does not answer":             {false, false, `the pod's node "n" does not answer`},
+		"it was removed":                 {true, false, `the pod's node "n" is not in the cluster any more`},
+		"the API server does not answer": {false, true, "the API server at "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pod := podOf("p", "1")
+			pod.Spec.NodeName = "n"
+			b := apiServer(t, func(w http.ResponseWriter, r *http.Request) {
+				forward := strings.HasSuffix(r.URL.Path, "/portforward")
+				code, object := http.StatusOK, any(podOf("p", "1"))
+				switch {
+				case forward && test.gone:
+					code, object = refusal(http.StatusNotFound, metav1.StatusReasonNotFound, `pods "n" not found`)
+				case forward, test.apiHangs:
+					<-r.Context().Done()
+					return
+				}
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(code)
+				_ = json.NewEncoder(w).Encode(object)
+			})
+			b.pods.put(pod)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+			defer cancel()
+			_, err := b.forward(ctx, "p")
+			if wire.CodeOf(err) != wire.CodeUnavailable || !strings.HasPrefix(err.Error(), `port-forward to pod "p": `+test.text) {
+				t.Errorf("got %v, want %q", err, test.text)
+			}
 		})
 	}
 }

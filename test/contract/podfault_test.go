@@ -133,3 +133,25 @@ func TestAgentsOutliveTheirKubelet(t *testing.T) {
 	g.samePanes(before)
 	g.is("stays", "list-running", "")
 }
+
+// A node that does not come back is taken out of the cluster, by a person or its cloud, and its pods with it.
+func TestTheAgentsOfANodeThatIsLostAreGone(t *testing.T) {
+	c := cluster.Alone(t)
+	g := podsOf(t, c)
+	g.start("lost", kept)
+	p := g.attach("lost")
+	g.until("the terminal shows the session", func() bool { return strings.Contains(p.screen(), "\x1b[?1049h") })
+	pod := g.pod("lost")
+	node := g.kubectl("get", "pod", pod, "-o", "jsonpath={.spec.nodeName}")
+	start := c.Stop(t, cluster.Kubelet)
+	g.kubectl("delete", "node", node)
+	g.kubectl("delete", "pod", pod, "--force", "--grace-period=0") // as the cluster does a minute later
+	g.until("the session is gone", func() bool { return g.ok("is-running", "lost") == "false" })
+	g.is("", "list-running", "")
+	if status := p.leaves(); status != 0 || !strings.HasSuffix(p.screen(), "session \"lost\" has ended\r\n") {
+		t.Errorf("attach: status %d: %q", status, p.screen())
+	}
+	start()
+	g.start("lost", kept)
+	g.wellWithin(recovery, "lost")
+}
