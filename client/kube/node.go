@@ -31,12 +31,21 @@ func (b *Backend) nodeFault(ctx context.Context, name string, err error) error {
 	if !timedOut(err) {
 		return err
 	}
-	other, cancel := context.WithTimeout(context.WithoutCancel(ctx), otherTime) // ctx may be what ended the request
+	other, cancel := context.WithTimeout(ctx, otherTime)
 	defer cancel()
 	if _, silent := b.client.core.Pods(b.target.Namespace).Get(other, name, metav1.GetOptions{}); silent != nil {
 		return err
 	}
 	return wire.Errorf(wire.CodeUnavailable, "the pod's node %q does not answer", node)
+}
+
+// sparing is ctx that ends sooner, to leave time for what is asked after a failure: who waits is not to wait longer for the reason.
+func sparing(ctx context.Context, most time.Duration) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(most, time.Until(deadline)/4)))
 }
 
 // timedOut says whether nobody answered in time.

@@ -36,7 +36,9 @@ type tunnel struct {
 // forward opens a tunnel. That nobody listens in the pod shows at its first read.
 func (b *Backend) forward(ctx context.Context, pod string) (net.Conn, error) {
 	at := b.client.core.RESTClient().Post().Resource("pods").Namespace(b.target.Namespace).Name(pod).SubResource("portforward").URL()
-	carrier, err := b.upgrade(ctx, at)
+	upgrading, cancel := sparing(ctx, otherTime)
+	defer cancel()
+	carrier, err := b.upgrade(upgrading, at)
 	if err != nil {
 		return nil, b.explain(fmt.Sprintf("port-forward to pod %q", pod), b.nodeFault(ctx, pod, err))
 	}
