@@ -169,12 +169,18 @@ func (h *hub) end(ctx context.Context, grace time.Duration) error {
 	if grace > 0 {
 		signal = syscall.SIGTERM
 	}
-	tick := time.NewTicker(leavePoll)
-	defer tick.Stop()
-	for patience := time.After(grace); ; {
+	tell := func() error {
 		if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("replace the hub (process %d): %w", pid, err)
 		}
+		return nil
+	}
+	if err := tell(); err != nil {
+		return err
+	}
+	tick := time.NewTicker(leavePoll)
+	defer tick.Stop()
+	for patience := time.After(grace); ; {
 		if now, err := lockfile.Holder(h.claim()); err != nil || now != pid {
 			return err
 		}
@@ -182,6 +188,9 @@ func (h *hub) end(ctx context.Context, grace time.Duration) error {
 		case <-tick.C:
 		case <-patience:
 			signal = syscall.SIGKILL
+			if err := tell(); err != nil {
+				return err
+			}
 		case <-ctx.Done():
 			return fmt.Errorf("replace the hub (process %d): %w", pid, ctx.Err())
 		}
