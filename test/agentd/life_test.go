@@ -110,8 +110,9 @@ func TestSIGTERMStopsTheAgentGracefully(t *testing.T) {
 	if read(t, d.path("work", "bye")) != "bye\n" {
 		t.Error("the agent could not say goodbye")
 	}
+	<-c.Done()
 	if code := mux.CloseCode(c.Err()); code != wire.CloseExited {
-		t.Errorf("close code %d, want %d", code, wire.CloseExited)
+		t.Errorf("close code %d (%v), want %d", code, c.Err(), wire.CloseExited)
 	}
 }
 

@@ -57,6 +57,7 @@ func TestAnAgentsLife(t *testing.T) {
 	if status := d.status(); status != 130 {
 		t.Errorf("exit status %d after an interrupt, want 130", status)
 	}
+	<-c.Done()
 	if code := mux.CloseCode(c.Err()); code != wire.CloseExited {
 		t.Errorf("close code %d (%v), want %d", code, c.Err(), wire.CloseExited)
 	}
