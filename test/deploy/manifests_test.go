@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -103,36 +102,5 @@ func TestNoManifestHasAPassword(t *testing.T) {
 				t.Errorf("%s: Secret %q would be the same everywhere", variant, o.GetName())
 			}
 		}
-	}
-}
-
-// The cluster of the tests has no network that enforces policies, so these are read.
-
-func TestNobodyCallsAgents(t *testing.T) {
-	t.Parallel()
-	policy := find[networkingv1.NetworkPolicy](t, build(t, filepath.Join(root(t), "deploy")), "NetworkPolicy", "agents")
-	if got := policy.Spec.PodSelector.MatchLabels; len(got) != 1 || got["app"] != "gc-agent" {
-		t.Errorf("it is about pods %v", got)
-	}
-	if types := policy.Spec.PolicyTypes; len(types) != 1 || types[0] != networkingv1.PolicyTypeIngress || len(policy.Spec.Ingress) > 0 {
-		t.Errorf("it lets in %v (%v)", policy.Spec.Ingress, types)
-	}
-}
-
-func TestDoltIsCalledByAgentsAndTheControllerOnly(t *testing.T) {
-	t.Parallel()
-	policy := find[networkingv1.NetworkPolicy](t, build(t, filepath.Join(root(t), "deploy")), "NetworkPolicy", "dolt")
-	if len(policy.Spec.Ingress) != 1 || len(policy.Spec.Ingress[0].From) != 1 || len(policy.Spec.Ingress[0].Ports) != 1 {
-		t.Fatalf("it lets in %v", policy.Spec.Ingress)
-	}
-	if port := policy.Spec.Ingress[0].Ports[0].Port; port.IntValue() != 3307 {
-		t.Errorf("at port %v", port)
-	}
-	from := policy.Spec.Ingress[0].From[0]
-	if from.NamespaceSelector != nil || from.IPBlock != nil || from.PodSelector == nil || len(from.PodSelector.MatchExpressions) != 1 {
-		t.Fatalf("it lets in %v", from)
-	}
-	if apps := strings.Join(from.PodSelector.MatchExpressions[0].Values, " "); apps != "gc-agent gc-controller agentd-check" {
-		t.Errorf("it lets in %q", apps)
 	}
 }
