@@ -165,11 +165,14 @@ func (s *Session) start(ctx context.Context, key string, l wire.Launch, report *
 	if err := s.giveCredentials(&p); err != nil {
 		report.warn("%v", err)
 	}
+	if p.MakeWorkDir {
+		_ = p.needWorkDir() // what is in its way pre_start may yet remove
+	}
 	if err := p.preStart(ctx, report); err != nil {
 		return nil, p, err
 	}
-	if info, err := os.Stat(p.workDir); err != nil || !info.IsDir() {
-		return nil, p, wire.Errorf(wire.CodeFailed, "work_dir %q does not exist", p.workDir)
+	if err := p.needWorkDir(); err != nil {
+		return nil, p, err
 	}
 	report.step("starting the agent")
 	a, err := s.startTmux(ctx, key, p)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/gascity/agentd/agentd/wire"
 )
 
 // pipeWait is how long a shell command's output is still read after its shell has ended, when something it left in the background holds the pipe.
@@ -27,6 +29,20 @@ func (p plan) preStart(ctx context.Context, report *steps) error {
 			}
 			report.warn("pre_start command %d failed: %v", i+1, err)
 		}
+	}
+	return nil
+}
+
+// needWorkDir fails when there is no work dir, and none is to be made or can be.
+func (p plan) needWorkDir() error {
+	if info, err := os.Stat(p.workDir); err == nil && info.IsDir() {
+		return nil
+	}
+	if !p.MakeWorkDir {
+		return wire.Errorf(wire.CodeFailed, "work_dir %q does not exist", p.workDir)
+	}
+	if err := os.MkdirAll(p.workDir, 0o755); err != nil {
+		return wire.Errorf(wire.CodeFailed, "work_dir %q does not exist, and can't be made: %v", p.workDir, err)
 	}
 	return nil
 }

@@ -146,9 +146,11 @@ type Watch struct {
 // Launch asks agentd to run an agent. All times are bounded by the request's life: a caller that cancels ends the launch, and the session with it.
 type Launch struct {
 	// Command is a shell command; empty means the user's shell.
-	Command string            `json:"command,omitempty"`
-	WorkDir string            `json:"work_dir,omitempty"`
-	Env     map[string]string `json:"env,omitempty"`
+	Command string `json:"command,omitempty"`
+	WorkDir string `json:"work_dir,omitempty"`
+	// MakeWorkDir has a missing work dir made, before pre_start, which runs in it, and once more after. Without it a missing one is an error: it may be a typo.
+	MakeWorkDir bool              `json:"make_work_dir,omitempty"`
+	Env         map[string]string `json:"env,omitempty"`
 	// BaseEnv, when not nil, is what the agent's processes get under Env in place of agentd's own environment. It is no part of the session
 	// environment, and so not of the metadata.
 	BaseEnv map[string]string `json:"base_env,omitempty"`

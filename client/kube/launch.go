@@ -32,6 +32,7 @@ func adapt(launch *wire.Launch, start *wire.Start, s settings) error {
 		*commands = moved
 	}
 	launch.WorkDir = city.workDir(start.WorkDir)
+	launch.MakeWorkDir = true // it may be that nothing is there to be copied, or that the image lacks it
 	env := map[string]string{}
 	for name, value := range launch.Env {
 		if isPath(name) {

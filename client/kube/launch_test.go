@@ -92,6 +92,7 @@ func TestTheWorkDirInThePod(t *testing.T) {
 	for name, test := range map[string]struct{ city, workDir, want string }{
 		"the city":                      {"/c", "/c", "/workspace"},
 		"a folder in the city":          {"/c", "/c/rigs/a", "/workspace/rigs/a"},
+		"a folder in gc's own":          {"/c", "/c/.gc/worktrees/r/a", "/workspace/.gc/worktrees/r/a"},
 		"one that isn't clean":          {"/c", "/c//rigs/../rigs/a/", "/workspace/rigs/a"},
 		"one that leads out":            {"/c", "/c/../d", "/workspace"},
 		"one whose name begins alike":   {"/c", "/city", "/workspace"},
@@ -110,8 +111,8 @@ func TestTheWorkDirInThePod(t *testing.T) {
 			if err := adapt(&launch, &start, testSettings); err != nil {
 				t.Fatal(err)
 			}
-			if launch.WorkDir != test.want || launch.Env["GC_DIR"] != test.want {
-				t.Errorf("the work dir is %q and GC_DIR %q, want %q", launch.WorkDir, launch.Env["GC_DIR"], test.want)
+			if launch.WorkDir != test.want || launch.Env["GC_DIR"] != test.want || !launch.MakeWorkDir {
+				t.Errorf("the work dir is %q and GC_DIR %q, want %q, made if it is missing: %t", launch.WorkDir, launch.Env["GC_DIR"], test.want, launch.MakeWorkDir)
 			}
 		})
 	}
