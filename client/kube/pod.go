@@ -130,6 +130,10 @@ func environment(namespace, pod string, s settings) []corev1.EnvVar {
 		{Name: "HOME", Value: home(s)},
 		{Name: "USER", Value: s.user},
 		{Name: "LOGNAME", Value: s.user},
+		// The volume's own folder is root's, and git touches no repository whose folder is another user's.
+		{Name: "GIT_CONFIG_COUNT", Value: "1"},
+		{Name: "GIT_CONFIG_KEY_0", Value: "safe.directory"},
+		{Name: "GIT_CONFIG_VALUE_0", Value: workspace},
 	}
 }
 

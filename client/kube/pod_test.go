@@ -2,6 +2,7 @@ package kube
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,5 +39,22 @@ func TestAPodHoldsNothingOfTheAgentsAndIsRestricted(t *testing.T) {
 	}
 	if pod.Annotations["gc-session-name"] != "rig/mayor" || pod.Labels["app"] != "gc-agent" || pod.Labels["gc-session"] != labelValue("rig/mayor") {
 		t.Errorf("got %v, %v", pod.Labels, pod.Annotations)
+	}
+}
+
+func TestGitTrustsTheWorkspace(t *testing.T) {
+	t.Parallel()
+	s, err := parseSettings([]string{"GC_K8S_IMAGE=i"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config []string
+	for _, v := range newPod("gc", hub.Spec{Name: "s"}, s).Spec.Containers[0].Env {
+		if strings.HasPrefix(v.Name, "GIT_") {
+			config = append(config, v.Name+"="+v.Value)
+		}
+	}
+	if want := []string{"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=/workspace"}; !slices.Equal(config, want) {
+		t.Errorf("got %q, want %q", config, want)
 	}
 }
