@@ -4,6 +4,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -11,7 +12,7 @@ import (
 	"github.com/gascity/agentd/client/hub/pack"
 )
 
-// gcDir is gc's own folder in a city: sockets, locks and logs of the controller. What an agent needs of it gc names in copy_files.
+// gcDir is gc's own folder in a city: sockets, locks and logs of the controller, and work dirs of agents. What else an agent needs of it gc names in copy_files.
 const gcDir = ".gc"
 
 // Files are the workspace, the overlays and the files to copy, in gc's order. With an image that holds the workspace nothing is copied.
@@ -24,7 +25,7 @@ func (b *Backend) Files(start *wire.Start, launch *wire.Launch) ([]hub.Files, er
 }
 
 func files(start *wire.Start, workDir, encoding string) []hub.Files {
-	all := append(workspaces(start, workDir), hub.Overlays(start, hub.Files{Into: workDir})...)
+	all := append(workspaces(start), hub.Overlays(start, hub.Files{Into: workDir})...)
 	all = append(all, hub.Copies(start, hub.Files{Into: workspace}, destination)...)
 	for i := range all {
 		all[i].Encoding = encoding
@@ -32,18 +33,20 @@ func files(start *wire.Start, workDir, encoding string) []hub.Files {
 	return all
 }
 
-// workspaces are the agent's folder and the city around it.
-func workspaces(start *wire.Start, workDir string) []hub.Files {
+// workspaces are the city and, where the city's copy doesn't bring it, the agent's folder.
+func workspaces(start *wire.Start) []hub.Files {
 	var all []hub.Files
 	city := cityOf(start)
+	apart := city.apart(start.WorkDir)
+	edit := worktrees(city.moveWith(start.WorkDir, apart))
 	add := func(src, into string) {
 		if info, err := os.Stat(src); err != nil || !info.IsDir() {
-			return // the agent starts with an empty one
+			return // agentd makes the work dir where nothing else does
 		}
 		all = append(all, hub.Files{
 			What: "workspace " + src, Into: into, Skip: outOfWorkspace,
 			Fill: func(p *pack.Packer) error {
-				p.Edit = worktrees(city.move)
+				p.Edit = edit
 				return p.Dir(src, "")
 			},
 		})
@@ -51,18 +54,63 @@ func workspaces(start *wire.Start, workDir string) []hub.Files {
 	if len(city) > 0 {
 		add(city[0], workspace)
 	}
-	if _, inside := city.rel(start.WorkDir); !inside && filepath.IsAbs(start.WorkDir) {
-		add(start.WorkDir, workDir)
+	if apart != "" {
+		add(start.WorkDir, apart)
 	}
 	return all
 }
 
-// worktrees has git's work trees find their repository, and the other way round: both are files that hold the other's absolute path.
+// apart gives where a work dir is copied to by itself, "" where the city's copy brings it. That leaves out what is in a folder of gc's own, and what a link
+// out of the city leads to; a link within it is kept, and leads to where the folder is in the pod, too.
+func (c city) apart(dir string) string {
+	if !filepath.IsAbs(dir) {
+		return ""
+	}
+	if rel, inside := c.rel(dir); !inside || inGCDir(rel) {
+		return c.workDir(dir)
+	}
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "" // it isn't there
+	}
+	switch rel, inside := c.rel(real); {
+	case !inside:
+		return c.workDir(dir)
+	case inGCDir(rel):
+		return c.workDir(real)
+	}
+	return ""
+}
+
+// inGCDir says whether a folder of the city lies in one of gc's own. gc's own folder itself does not: it stays behind, whoever works in it.
+func inGCDir(rel string) bool {
+	return path.Base(rel) != gcDir && slices.Contains(strings.Split(rel, "/"), gcDir)
+}
+
+// moveWith is move for a file that names one folder or file. It knows a work dir that is copied by itself, too, by the name that git has for it: with links
+// resolved.
+func (c city) moveWith(workDir, apart string) func(string) string {
+	real, err := filepath.EvalSymlinks(workDir)
+	if apart == "" || err != nil {
+		return c.move
+	}
+	return func(text string) string {
+		if rest, ok := strings.CutPrefix(text, real+"/.git"); ok && strings.TrimSpace(rest) == "" {
+			return apart + "/.git" + rest
+		}
+		return c.move(text)
+	}
+}
+
+// worktrees has git's work trees find their repository, and the other way round, and the work trees that gc's packs make the beads of their rig: all by files
+// that hold the other's absolute path.
 func worktrees(move func(string) string) func(src string) func(string) string {
 	return func(src string) func(string) string {
-		isPointer := filepath.Base(src) == ".git" // a folder where it isn't one of a work tree
-		isBack := filepath.Base(src) == "gitdir" && filepath.Base(filepath.Dir(filepath.Dir(src))) == "worktrees"
-		if isPointer || isBack {
+		dir, base := filepath.Dir(src), filepath.Base(src)
+		isPointer := base == ".git" // a folder where it isn't one of a work tree
+		isBack := base == "gitdir" && filepath.Base(filepath.Dir(dir)) == "worktrees"
+		isBeads := base == "redirect" && filepath.Base(dir) == ".beads"
+		if isPointer || isBack || isBeads {
 			return move
 		}
 		return nil

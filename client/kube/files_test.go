@@ -77,7 +77,8 @@ func laptop(t *testing.T, names ...string) string {
 
 func TestWhatAStartCopiesAndInWhichOrder(t *testing.T) {
 	t.Parallel()
-	root := laptop(t, "city/a", "city/rig/b", "city/.gc/lock", "city/rig/.gc/log", "city/empty/", "away/.gc/c", "away/c", "p1/x", "p2/x", "own/x", "own/.gc/kept", "f/x", "city/.gc/s/t", "file")
+	root := laptop(t, "city/a", "city/rig/b", "city/.gc/lock", "city/rig/.gc/log", "city/empty/", "away/.gc/c", "away/c", "p1/x", "p2/x", "own/x", "own/.gc/kept", "f/x", "city/.gc/s/t", "file",
+		"city/.gc/worktrees/r/a/d", "city/.gc/worktrees/r/a/.gc/log", "city/.gc/worktrees/r/b/d", "city/rig/.gc/agents/m/e", "city/.gc/agents/new/")
 	at := func(name string) string { return filepath.Join(root, name) }
 	copyFiles := func(src, relDst string) wire.StartConfig {
 		return wire.StartConfig{CopyFiles: []wire.CopyFile{{Src: at(src), RelDst: relDst}}}
@@ -94,10 +95,22 @@ func TestWhatAStartCopiesAndInWhichOrder(t *testing.T) {
 		"a work dir outside the city is laid over it": {
 			wire.StartConfig{Env: inCity, WorkDir: at("away")}, append(slices.Clone(cityFiles), "/workspace/c=away/c"),
 		},
-		"a work dir without a city":   {wire.StartConfig{WorkDir: at("away")}, []string{"/workspace/c=away/c"}},
-		"a work dir that isn't there": {wire.StartConfig{WorkDir: at("none")}, nil},
-		"a work dir that is a file":   {wire.StartConfig{WorkDir: at("file")}, nil},
-		"a relative work dir":         {wire.StartConfig{WorkDir: "."}, nil},
+		"a work dir without a city": {wire.StartConfig{WorkDir: at("away")}, []string{"/workspace/c=away/c"}},
+		"a work dir in gc's own folder, without the others and gc's own folder in it": {
+			wire.StartConfig{Env: inCity, WorkDir: at("city/.gc/worktrees/r/a")}, append(slices.Clone(cityFiles), "/workspace/.gc/worktrees/r/a/d=city/.gc/worktrees/r/a/d"),
+		},
+		"a work dir in a rig's folder of gc's": {
+			wire.StartConfig{Env: inCity, WorkDir: at("city/rig/.gc/agents/m")}, append(slices.Clone(cityFiles), "/workspace/rig/.gc/agents/m/e=city/rig/.gc/agents/m/e"),
+		},
+		"overlays over a work dir in gc's own folder": {
+			wire.StartConfig{Env: inCity, WorkDir: at("city/.gc/agents/new"), OverlayDir: at("p1")}, append(slices.Clone(cityFiles), "/workspace/.gc/agents/new/x=p1/x"),
+		},
+		"gc's own folder as the work dir":         {wire.StartConfig{Env: inCity, WorkDir: at("city/.gc")}, cityFiles},
+		"a work dir in the city that isn't there": {wire.StartConfig{Env: inCity, WorkDir: at("city/none")}, cityFiles},
+		"one in gc's own folder that isn't there": {wire.StartConfig{Env: inCity, WorkDir: at("city/.gc/none")}, cityFiles},
+		"a work dir that isn't there":             {wire.StartConfig{WorkDir: at("none")}, nil},
+		"a work dir that is a file":               {wire.StartConfig{WorkDir: at("file")}, nil},
+		"a relative work dir":                     {wire.StartConfig{WorkDir: "."}, nil},
 		"overlays before files, in order": {
 			wire.StartConfig{
 				Env: inCity, WorkDir: at("city/rig"), PackOverlayDirs: []string{at("p1"), "", at("p2")}, OverlayDir: at("own"),
@@ -145,7 +158,83 @@ func TestNothingIsCopiedIntoAnImageThatHoldsTheWorkspace(t *testing.T) {
 	start := &wire.Start{
 		StartConfig: wire.StartConfig{WorkDir: root, OverlayDir: root, CopyFiles: []wire.CopyFile{{Src: root}}}, BaseEnv: []string{"GC_K8S_IMAGE=i", "GC_K8S_PREBAKED=true"},
 	}
-	if all, err := (&Backend{}).Files(start, &wire.Launch{WorkDir: workspace}); err != nil || len(all) > 0 {
+	launch := &wire.Launch{}
+	if err := (&Backend{}).Adapt(launch, start); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := (&Backend{}).Files(start, launch); err != nil || len(all) > 0 {
 		t.Errorf("got %d, %v", len(all), err)
+	}
+	if !launch.MakeWorkDir {
+		t.Error("a work dir that the image lacks is not made")
+	}
+}
+
+func TestAWorkDirBehindALinkIsCopiedWhereTheCitysCopyDoesNotBringIt(t *testing.T) {
+	t.Parallel()
+	root := laptop(t, "city/rig/a", "city/.gc/worktrees/a/b", "away/sub/c", "city/.gc/agents/")
+	at := func(name string) string { return filepath.Join(root, name) }
+	for link, target := range map[string]string{
+		"city/within": "rig", "city/trees": ".gc/worktrees", "city/out": at("away"), "city/.gc/agents/m": at("rig-of-m"), "rig-of-m": "city/rig", "city/.gc/volume": at("away"),
+	} {
+		if err := os.Symlink(target, at(link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for workDir, want := range map[string]string{
+		"city/within": "", "city/rig": "", "city/trees/a": "/workspace/.gc/worktrees/a", "city/out/sub": "/workspace/out/sub",
+		"city/.gc/agents/m": "/workspace/.gc/agents/m", "city/.gc/volume/sub": "/workspace/.gc/volume/sub",
+	} {
+		start := &wire.Start{StartConfig: wire.StartConfig{Env: map[string]string{"GC_CITY": at("city")}, WorkDir: at(workDir)}}
+		var got string
+		for _, files := range workspaces(start)[1:] {
+			got += files.Into
+		}
+		if got != want {
+			t.Errorf("%s is copied to %q, want %q", workDir, got, want)
+		}
+	}
+}
+
+// The pointers are those that git writes, and the one to the beads that gc's packs write.
+func TestPointersOfAWorkTreeLeadToWhereItsOtherEndIsInThePod(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ workDir, tree, into string }{
+		"in the city":                       {"city/trees/a", "city/trees/a", "/workspace/trees/a"},
+		"in gc's own folder":                {"city/.gc/worktrees/r/a", "city/.gc/worktrees/r/a", "/workspace/.gc/worktrees/r/a"},
+		"gc's own folder on another volume": {"city/.gc/volume/r/a", "volume/r/a", "/workspace/.gc/volume/r/a"},
+		"outside the city":                  {"away/a", "away/a", "/workspace"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			root, err := filepath.EvalSymlinks(laptop(t, "volume/", "city/.gc/"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := func(name string) string { return filepath.Join(root, name) }
+			if err := os.Symlink(at("volume"), at("city/.gc/volume")); err != nil {
+				t.Fatal(err)
+			}
+			for file, text := range map[string]string{
+				test.tree + "/.git":                   "gitdir: " + at("city/rigs/r/.git/worktrees/a") + "\n",
+				test.tree + "/.beads/redirect":        at("city/rigs/r/.beads") + "\n",
+				"city/rigs/r/.git/worktrees/a/gitdir": at(test.tree) + "/.git\n",
+				"city/rigs/r/.git/worktrees/b/gitdir": at("city/.gc/worktrees/r/b/.git") + "\n",
+			} {
+				if err := errors.Join(os.MkdirAll(filepath.Dir(at(file)), 0o700), os.WriteFile(at(file), []byte(text), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			start := &wire.Start{StartConfig: wire.StartConfig{Env: map[string]string{"GC_CITY": at("city")}, WorkDir: at(test.workDir)}}
+			got := copied(t, files(start, test.into, wire.EncodingZstd))
+			for _, want := range []string{
+				test.into + "/.git=gitdir: /workspace/rigs/r/.git/worktrees/a\n", test.into + "/.beads/redirect=/workspace/rigs/r/.beads\n",
+				"/workspace/rigs/r/.git/worktrees/a/gitdir=" + test.into + "/.git\n", "/workspace/rigs/r/.git/worktrees/b/gitdir=/workspace/.gc/worktrees/r/b/.git\n",
+			} {
+				if !slices.Contains(got, want) {
+					t.Errorf("no %q in %q", want, got)
+				}
+			}
+		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -225,30 +224,4 @@ func TestCredentialsArriveAndAreRefreshed(t *testing.T) {
 	g.until("the new credentials are there", func() bool {
 		return g.inPod("s", "sh", "-c", "cat $(getent passwd $(id -u) | cut -d: -f6)/.claude/.credentials.json /run/agentd/home/.claude/.credentials.json 2>/dev/null || :") == "second"
 	})
-}
-
-func TestAWorkTreeWorksInThePod(t *testing.T) {
-	t.Parallel()
-	g := newPods(t)
-	git := func(args ...string) {
-		t.Helper()
-		cmd := exec.Command(need(t, "git"), append([]string{"-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "commit.gpgsign=false"}, args...)...)
-		cmd.Dir, cmd.Env = g.path("city", "repo"), g.env
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git %q: %v: %s", args, err, out)
-		}
-	}
-	g.write("content", "city", "repo", "file")
-	git("init", "-q")
-	git("add", ".")
-	git("commit", "-qm", "first")
-	git("worktree", "add", "-q", "-b", "side", g.path("city", "trees", "side"))
-	g.start("s", config{
-		"work_dir": g.path("city", "trees", "side"), "env": map[string]string{"GC_CITY": g.path("city")},
-		"command": "git log --format=%s; git worktree list --porcelain | grep worktree; git status --short --branch; echo shown; exec cat",
-	})
-	g.untilScreen("s", "\nshown")
-	if got, want := g.ok("peek", "s", "0"), "first\nworktree /workspace/repo\nworktree /workspace/trees/side\n## side\nshown"; strings.TrimRight(got, "\n") != want {
-		t.Errorf("the screen is %q, want %q", got, want)
-	}
 }
