@@ -65,7 +65,7 @@ func (s *session) asked(ctx context.Context) (wire.Info, bool) {
 	defer cancel()
 	status, err := s.settle(ctx)
 	if err != nil {
-		status = s.presumed()
+		status = s.presumed(s.ctx) // ctx is over, and this takes no time: backends look at what they have
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,23 +77,6 @@ func (s *session) asked(ctx context.Context) (wire.Info, bool) {
 		info.Lost = err.Error()
 	}
 	return info, true
-}
-
-// presumed gives the status of a session that does not answer: as last told, and where nothing was ever told, what the backend sees. Whatever was
-// launched and hasn't ended is taken for running: left out of a list, its agent would be started anew, and its conversation lost.
-func (s *session) presumed() wire.Status {
-	s.mu.Lock()
-	status := s.snapshot()
-	s.mu.Unlock()
-	if status.State != "" {
-		return status
-	}
-	// The caller's time is up, and this takes none: backends look at what they have.
-	condition, err := s.ep.Inspect(s.ctx)
-	if err == nil && (condition == Reachable || condition == Orphaned) {
-		status.State = wire.StateRunning
-	}
-	return status
 }
 
 // info describes the session for a list. The caller holds mu.

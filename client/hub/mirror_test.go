@@ -226,23 +226,6 @@ func TestASessionWithoutAgentdIsListedAndStoppedAndSaysWhatItIs(t *testing.T) {
 	}
 }
 
-// A pod may hang, or its node be gone, when it is told to end.
-func TestASessionThatWasToldToEndCountsAsDeadThoughItDoesNotAnswer(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, Options{}, newFake(t, "s").running(1, ""))
-	f := w.backend.sessions["s"]
-	w.linked("s")
-	f.fallSilent()
-	f.quietly(func() { f.terminating = true })
-	var reply wire.ProcessAliveReply
-	if err := w.ask(wire.OpProcessAlive, "s", wire.ProcessAlive{Names: []string{"x"}}, &reply); err != nil || reply.Alive {
-		t.Errorf("process-alive gives %t, %v", reply.Alive, err)
-	}
-	if status := w.state("s"); !status.Stopping {
-		t.Errorf("the state is %+v", status)
-	}
-}
-
 // A context's name may come to mean another cluster while the hub runs.
 func TestAHubWhosePlaceHasMovedLeaves(t *testing.T) {
 	t.Parallel()

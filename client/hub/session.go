@@ -92,9 +92,6 @@ func (s *session) proven() bool {
 	return s.conn != nil && s.seen && s.conn.Err() == nil && time.Since(s.conn.Heard()) < s.hub.options.Ping+s.hub.options.Ping/5
 }
 
-// seenAlive says that something was told of the session, ever. The caller holds mu.
-func (s *session) seenAlive() bool { return s.status.State != "" }
-
 // snapshot gives the status as last told. The caller holds mu.
 func (s *session) snapshot() wire.Status {
 	status := s.status
@@ -103,7 +100,7 @@ func (s *session) snapshot() wire.Status {
 }
 
 // settle gives the session's status as it is now: as pushed while the link is proven live, else as asked for. It waits for a lost link until
-// ctx ends, at most for the hub's patience.
+// ctx ends, at most for the hub's patience, unless the session was told to end: then it does not run, whether anybody answers or not, and whatever this hub saw of it.
 func (s *session) settle(ctx context.Context) (wire.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -113,12 +110,17 @@ func (s *session) settle(ctx context.Context) (wire.Status, error) {
 			s.mu.Unlock()
 			return wire.Status{}, noSession(s.name)
 		}
-		if s.over || s.foreign || s.proven() || s.seenAlive() && s.ep.Terminating() {
+		if s.over || s.foreign || s.proven() {
 			defer s.mu.Unlock()
 			return s.snapshot(), nil
 		}
 		conn, changed := s.conn, s.waiter()
 		s.mu.Unlock()
+		if s.ep.Terminating() {
+			status := s.presumed(ctx)
+			status.Stopping = true // also if it has just gone, which the link doesn't know yet
+			return status, nil
+		}
 		if conn != nil {
 			if status, err := s.ask(ctx, conn); err == nil {
 				return status, nil
@@ -128,6 +130,25 @@ func (s *session) settle(ctx context.Context) (wire.Status, error) {
 			return wire.Status{}, err
 		}
 	}
+}
+
+// presumed gives the status of a session that does not answer, or need not: as last told, and where nothing was ever told, what the backend sees. Whatever was
+// launched and hasn't ended is taken for running: left out of a list, its agent would be started anew, and its conversation lost.
+func (s *session) presumed(ctx context.Context) wire.Status {
+	s.mu.Lock()
+	status := s.snapshot()
+	s.mu.Unlock()
+	if status.State != "" {
+		return status
+	}
+	switch condition, err := s.ep.Inspect(ctx); {
+	case err != nil: // then nothing is known of it
+	case condition == Reachable, condition == Orphaned, condition == Foreign:
+		status.State = wire.StateRunning
+	case condition == Ended:
+		status.State, status.Exit = wire.StateExited, s.ep.Exit(ctx)
+	}
+	return status
 }
 
 // confirm is settle for those who would do harm if what was pushed is late: a session that does not seem to run is asked.

@@ -97,6 +97,10 @@ func TestWhatIsDeadOrHalfMadeIsReplaced(t *testing.T) {
 			s.running(1, "")
 			s.status.Stopping = true
 		},
+		"it was told to end, and does not answer a hub that never saw it alive": func(s *fakeSession) {
+			s.running(1, "")
+			s.terminating, s.refuses = true, errors.New("the node does not answer")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -155,3 +155,43 @@ func TestTheAgentsOfANodeThatIsLostAreGone(t *testing.T) {
 	g.start("lost", kept)
 	g.wellWithin(recovery, "lost")
 }
+
+// A pod that is told to end on a node that is lost stays, as nobody says that it has ended. The hub that saw it alive is gone, too: the laptop was started anew, say.
+func TestASessionThatWasToldToEndOnALostNodeIsOverForAnyHub(t *testing.T) {
+	c := cluster.Alone(t)
+	for name, hub := range map[string]string{"another hub": "", "no hub": "GC_HUB=off"} {
+		t.Run(name, func(t *testing.T) {
+			g := podsOf(t, c)
+			g.start("s", kept)
+			uids := func() string {
+				return strings.TrimSpace(g.kubectl("get", "pods", "-l", "app=gc-agent", "-o", "jsonpath={.items[*].metadata.uid}"))
+			}
+			before := uids()
+			start := c.Stop(t, cluster.Kubelet)
+			g.kubectl("delete", "pod", g.pod("s"), "--wait=false")
+			g.kill(g.hub().PID)
+			g.env = append(g.env, hub)
+			for _, op := range []sessionOp{
+				{args: []string{"is-running", "s"}, want: "false"},
+				{args: []string{"process-alive", "s"}, stdin: "cat", want: "false"},
+				{args: []string{"list-running", ""}},
+			} {
+				if r := g.run(op.stdin, op.args...); r.status != 0 || strings.TrimSpace(r.stdout) != op.want || r.took > 10*time.Second {
+					t.Errorf("%q: status %d after %s, %q, %q", op.args, r.status, r.took, r.stdout, r.stderr)
+				}
+			}
+			if now := uids(); now != before {
+				t.Errorf("the pods are %q, they were %q", now, before)
+			}
+			started := make(chan result, 1)
+			go func() { started <- g.tryStart("s", kept) }()
+			g.until("its pod is replaced", func() bool { now := uids(); return now != "" && !strings.Contains(now, before) })
+			start()
+			if r := <-started; r.status != 0 {
+				t.Fatalf("start: status %d after %s: %s", r.status, r.took, r.stderr)
+			}
+			g.wellWithin(recovery, "s")
+			g.is("s", "list-running", "")
+		})
+	}
+}
