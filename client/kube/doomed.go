@@ -39,11 +39,14 @@ func (e *endpoint) Doomed(ctx context.Context, tell func(step string)) error {
 		if pod != nil {
 			again = lookTime
 			t := diagnose(pod)
+			step, next := steps.step(ctx, e, pod)
+			if t.what == "" {
+				t = steps.stuck
+			}
 			// One that seems to be over is not forgotten: between two attempts at an image a container looks as if nothing were wrong.
 			if kind := t.kind(); kind != "" && kind != last {
 				last, troubled = kind, time.Now()
 			}
-			step, next := steps.step(ctx, e, pod)
 			if step != told {
 				told = step
 				tell(step)
@@ -55,6 +58,9 @@ func (e *endpoint) Doomed(ctx context.Context, tell func(step string)) error {
 			case t.what == "":
 			case left > 0:
 				again = min(again, left)
+				if t.noted {
+					steps.askWithin(left) // it may be over by then
+				}
 			case t.room && e.nodesToCome(ctx): // the cluster makes room
 			default:
 				return e.verdict(ctx, t)
@@ -72,6 +78,7 @@ type trouble struct {
 	patience time.Duration // how long it may last
 	code     wire.Code
 	room     bool // there is no room for the pod in the cluster
+	noted    bool // events tell of it, and nothing in the pod does
 }
 
 // kind tells one trouble from another. The scheduler words the same one anew as nodes and other pods come and go.

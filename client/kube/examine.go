@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -119,11 +118,7 @@ func (b *Backend) ExamineKeys(ctx context.Context) (Keys, error) {
 	if err != nil {
 		return Keys{}, err
 	}
-	public, err := key.PublicPEM()
-	if err == nil && !bytes.Contains(secret.Data[publicKey], bytes.TrimSpace(public)) {
-		err = wire.Errorf(wire.CodeFailed, "secret %q in namespace %q: key %q is not the public half of key %q, so no agent would believe a token", keysSecret, secret.Namespace, publicKey, privateKey)
-	}
-	return Keys{There: true}, err
+	return Keys{There: true}, checkPublic(secret, key)
 }
 
 // Settings are what the environment says of pods.

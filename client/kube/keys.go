@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,10 +26,13 @@ const (
 // keys is the namespace's signing key: who may read the Secret may drive its agents.
 type keys struct {
 	backend *Backend
+	known   atomic.Bool   // there is a key, as the Secret was seen once
+	begun   atomic.Uint64 // how many looks at the Secret have begun
 	turn    chan struct{} // holds one token while somebody uses what follows
 
 	key   token.Key
 	until time.Time // when it is to be read again; zero: there is none yet
+	unfit error     // why pods could not start with the Secret, as the last look found it; nil: they can
 }
 
 func newKeys(b *Backend) *keys { return &keys{backend: b, turn: make(chan struct{}, 1)} }
@@ -46,49 +50,92 @@ func (b *Backend) Token(audience string) (string, error) {
 func (k *keys) current(ctx context.Context) (token.Key, error) {
 	ctx, cancel := context.WithTimeout(ctx, keyTime)
 	defer cancel()
-	select {
-	case k.turn <- struct{}{}:
-		defer func() { <-k.turn }()
-	case <-ctx.Done():
-		return token.Key{}, k.backend.explain(readKeys, ctx.Err())
+	if err := k.await(ctx); err != nil {
+		return token.Key{}, err
 	}
+	defer k.leave()
 	if time.Now().Before(k.until) {
 		return k.key, nil
 	}
-	key, err := k.establish(ctx)
-	if err != nil && !k.until.IsZero() {
-		k.until = time.Now().Add(keyRetry)
-		return k.key, nil // it most likely still is the one
+	if k.look(ctx); !k.known.Load() {
+		return token.Key{}, k.unfit
 	}
-	if err != nil {
-		return token.Key{}, err
+	return k.key, nil // which most likely still is the one, if it could not be looked
+}
+
+// mountable makes sure that a pod can mount the Secret as it is now, however lately it was seen: it may have been deleted, or changed by hand, since. It
+// is made where there is none. Of many who ask at once, all that asked before a look began share it. A Secret that was read before need not be now.
+func (k *keys) mountable(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, keyTime)
+	defer cancel()
+	begun := k.begun.Load()
+	if err := k.await(ctx); err != nil {
+		return err
 	}
-	k.key, k.until = key, time.Now().Add(keyAge)
-	return key, nil
+	defer k.leave()
+	if k.begun.Load() > begun && k.unfit == nil {
+		return nil
+	}
+	if read := k.look(ctx); !read && k.known.Load() {
+		return nil
+	}
+	return k.unfit
+}
+
+// await waits for the turn to use the key.
+func (k *keys) await(ctx context.Context) error {
+	select {
+	case k.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return k.backend.explain(readKeys, ctx.Err())
+	}
+}
+
+func (k *keys) leave() { <-k.turn }
+
+// look takes what the Secret holds, and reports whether it could be read. The caller has the turn.
+func (k *keys) look(ctx context.Context) (read bool) {
+	k.begun.Add(1)
+	if k.known.Load() {
+		k.until = time.Now().Add(keyRetry) // unless it turns out well
+	}
+	secret, read, err := k.establish(ctx)
+	var key token.Key
+	if err == nil {
+		key, err = parseSecret(secret)
+	}
+	if k.unfit = err; err != nil {
+		return read
+	}
+	k.key, k.until, k.unfit = key, time.Now().Add(keyAge), checkPublic(secret, key)
+	k.known.Store(true)
+	return true
 }
 
 // readKeys is what is done when the Secret is read, for errors.
 var readKeys = fmt.Sprintf("read the keys of agents (secret %q)", keysSecret)
 
-// establish reads the Secret, and makes it where there is none. Of several who make it at once, the first one's counts.
-func (k *keys) establish(ctx context.Context) (token.Key, error) {
+// establish reads the Secret, and makes it where there is none. Of several who make it at once, the first one's counts. Where it isn't, and can't be made, it was
+// read all the same.
+func (k *keys) establish(ctx context.Context) (secret *corev1.Secret, read bool, err error) {
 	b := k.backend
 	secrets := b.client.core.Secrets(b.target.Namespace)
 	for {
 		secret, err := secrets.Get(ctx, keysSecret, metav1.GetOptions{})
 		if err == nil {
-			return parseSecret(secret)
+			return secret, true, nil
 		}
 		if !apierrors.IsNotFound(err) {
-			return token.Key{}, b.explain(readKeys, err)
+			return nil, false, b.explain(readKeys, err)
 		}
 		secret, err = newSecret()
 		if err != nil {
-			return token.Key{}, err
+			return nil, true, err
 		}
 		_, err = secrets.Create(ctx, secret, metav1.CreateOptions{})
 		if err != nil && !apierrors.IsAlreadyExists(err) {
-			return token.Key{}, b.explain(fmt.Sprintf("make the keys of agents (secret %q)", keysSecret), err)
+			return nil, true, b.explain(fmt.Sprintf("make the keys of agents (secret %q)", keysSecret), err)
 		}
 	}
 }
@@ -119,4 +166,13 @@ func parseSecret(secret *corev1.Secret) (token.Key, error) {
 		return token.Key{}, wire.Errorf(wire.CodeFailed, "secret %q in namespace %q, key %q: %v: delete the secret, and a new one will be made", keysSecret, secret.Namespace, privateKey, err)
 	}
 	return key, nil
+}
+
+// checkPublic says whether the Secret holds the public half of its key, too, which pods mount.
+func checkPublic(secret *corev1.Secret, key token.Key) error {
+	if key.PublishedIn(secret.Data[publicKey]) {
+		return nil
+	}
+	return wire.Errorf(wire.CodeFailed, "secret %q in namespace %q, key %q: it lacks the public half of key %q, so no agent would believe a token: delete the secret, and a new one will be made",
+		keysSecret, secret.Namespace, publicKey, privateKey)
 }

@@ -180,8 +180,13 @@ func (b *Backend) Create(ctx context.Context, spec hub.Spec) (hub.Endpoint, erro
 	if err != nil {
 		return nil, err
 	}
-	// The pod mounts the public key, so the Secret must be there before it.
-	if _, err := b.keys.current(ctx); err != nil {
+	// The pod mounts the public key, so the Secret must be there. One that was seen before most likely still is: whether that is so turns out while the pod is made.
+	var looking sync.WaitGroup
+	var unfit error
+	if b.keys.known.Load() {
+		looking.Go(func() { unfit = b.keys.mountable(ctx) })
+		defer looking.Wait()
+	} else if err := b.keys.mountable(ctx); err != nil {
 		return nil, err
 	}
 	call, cancel := context.WithTimeout(ctx, callTime)
@@ -197,6 +202,10 @@ func (b *Backend) Create(ctx context.Context, spec hub.Spec) (hub.Endpoint, erro
 	b.pods.put(pod)
 	e := b.endpoint(pod)
 	e.beMaker()
+	if looking.Wait(); unfit != nil {
+		b.undo(ctx, e)
+		return nil, unfit
+	}
 	return e, nil
 }
 
@@ -220,7 +229,14 @@ func (b *Backend) undoLost(ctx context.Context, spec hub.Spec, err error) {
 	if err != nil || pod.Annotations[annotationKey] != spec.Key || spec.Key == "" || pod.Annotations[annotationLaunched] != "" {
 		return
 	}
-	if err := b.endpoint(pod).Remove(ctx, true); err != nil {
-		b.log.Warn("a pod whose start was given up is left", "pod", pod.Name, "error", err)
+	b.undo(ctx, b.endpoint(pod))
+}
+
+// undo removes a pod that nothing runs in yet.
+func (b *Backend) undo(ctx context.Context, e *endpoint) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	if err := e.Remove(ctx, true); err != nil {
+		b.log.Warn("a pod whose start was given up is left", "pod", e.name, "error", err)
 	}
 }

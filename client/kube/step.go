@@ -16,6 +16,7 @@ type steps struct {
 	began   time.Time
 	next    time.Time // when it is to be asked again
 	pulling string    // the last answer
+	stuck   trouble   // the same: why its node makes no containers
 }
 
 // step says what the pod waits for. next is when that may have changed without a change of the pod, zero for never.
@@ -24,6 +25,7 @@ func (s *steps) step(ctx context.Context, e *endpoint, pod *corev1.Pod) (step st
 	case pod.Spec.NodeName == "":
 		return "waiting for a node", time.Time{}
 	case !comingUp(pod, agentStatus(pod)):
+		s.stuck = trouble{} // and was over before
 		return "waiting for agentd", time.Time{}
 	}
 	now := time.Now()
@@ -31,24 +33,32 @@ func (s *steps) step(ctx context.Context, e *endpoint, pod *corev1.Pod) (step st
 		s.next = s.began.Add(stepTime)
 	}
 	if !now.Before(s.next) {
-		s.pulling = e.pulling(ctx)
+		s.pulling, s.stuck = e.noted(ctx)
 		// Ever more seldom: it costs the API server a look at all of the namespace's events.
 		s.next = now.Add(max(stepTime, now.Sub(s.began)/4))
 	}
 	return cmp.Or(s.pulling, "waiting for the container"), s.next
 }
 
-// pulling gives the words of the kubelet's event that it pulls an image, unless it has done so. Nothing in the pod tells of it.
-func (e *endpoint) pulling(ctx context.Context) string {
+// askWithin has it asked again by the end of a time.
+func (s *steps) askWithin(d time.Duration) {
+	if at := time.Now().Add(d); at.Before(s.next) {
+		s.next = at
+	}
+}
+
+// noted gives what the kubelet's events tell of a pod that comes up, and nothing in the pod does.
+func (e *endpoint) noted(ctx context.Context) (pulling string, held trouble) {
 	ctx, cancel := context.WithTimeout(ctx, whyTime)
 	defer cancel()
 	events, err := e.events(ctx, "")
 	if err != nil {
-		return "" // it would only have said more
+		return "", trouble{} // it would only have said more
 	}
-	return pullingOf(events)
+	return pullingOf(events), stuck(events)
 }
 
+// pullingOf gives the words of the kubelet's event that it pulls an image, unless it has done so.
 func pullingOf(events []corev1.Event) string {
 	var last corev1.Event
 	for _, event := range events {

@@ -95,13 +95,21 @@ func (e *endpoint) warnings(ctx context.Context) []string {
 	events := slices.DeleteFunc(all, func(ev corev1.Event) bool { return ev.Type != corev1.EventTypeWarning || unhelpful(ev) })
 	slices.SortStableFunc(events, func(a, b corev1.Event) int { return cmp.Compare(seen(a).UnixNano(), seen(b).UnixNano()) })
 	var said []string
-	for _, ev := range events {
-		if text := ev.Reason + ": " + oneLine(ev.Message); !slices.Contains(said, text) {
+	for _, ev := range slices.Backward(events) {
+		text := ev.Reason + ": " + oneLine(ev.Message)
+		again := func(other string) bool {
+			return other == text || ev.Reason == noSandbox && strings.HasPrefix(other, noSandbox+": ")
+		}
+		if len(said) < lastEvents && !slices.ContainsFunc(said, again) {
 			said = append(said, text)
 		}
 	}
-	return said[max(0, len(said)-lastEvents):]
+	slices.Reverse(said)
+	return said
 }
+
+// noSandbox is the reason of a warning whose words name the sandbox that could not be made, another one each time.
+const noSandbox = "FailedCreatePodSandBox"
 
 // unhelpful recognises warnings that follow from others, as a probe fails because nothing runs, and those that say again what the pod's status does.
 func unhelpful(ev corev1.Event) bool {

@@ -66,7 +66,12 @@ func establish(signing, public string) (ed25519.PrivateKey, os.FileInfo, error) 
 // publishes tells whether the file of public keys holds key's. A file that can't be read or understood does not.
 func publishes(public string, key ed25519.PrivateKey) bool {
 	keys, err := readPublic(public)
-	return err == nil && slices.ContainsFunc(keys, func(k ed25519.PublicKey) bool { return k.Equal(key.Public()) })
+	return err == nil && holds(keys, key)
+}
+
+// holds tells whether key's public half is among keys.
+func holds(keys []ed25519.PublicKey, key ed25519.PrivateKey) bool {
+	return slices.ContainsFunc(keys, func(k ed25519.PublicKey) bool { return k.Equal(key.Public()) })
 }
 
 // locked calls f while this process alone changes the folder.

@@ -43,6 +43,12 @@ func (k Key) PrivatePEM() ([]byte, error) {
 // PublicPEM is what agentd needs to verify tokens, in PEM.
 func (k Key) PublicPEM() ([]byte, error) { return publicPEM(k.private.Public().(ed25519.PublicKey)) }
 
+// PublishedIn says whether public keys in PEM hold this one's. What can't be understood does not.
+func (k Key) PublishedIn(text []byte) bool {
+	keys, err := parsePublic(text)
+	return err == nil && holds(keys, k.private)
+}
+
 // Mint makes a token for one upgrade request to the session with that audience. It lives wire.TokenLife.
 func (k Key) Mint(audience string, role wire.Role) (string, error) {
 	return mint(k.private, audience, role)

@@ -75,6 +75,14 @@ func readPublic(name string) ([]ed25519.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	keys, err := parsePublic(text)
+	if err != nil {
+		return nil, fmt.Errorf("read public keys %q: %w", name, err)
+	}
+	return keys, nil
+}
+
+func parsePublic(text []byte) ([]ed25519.PublicKey, error) {
 	var keys []ed25519.PublicKey
 	for {
 		var block *pem.Block
@@ -83,7 +91,7 @@ func readPublic(name string) ([]ed25519.PublicKey, error) {
 		}
 		parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("read public keys %q: %w", name, err)
+			return nil, err
 		}
 		if key, ok := parsed.(ed25519.PublicKey); ok {
 			keys = append(keys, key)

@@ -195,3 +195,23 @@ func TestASessionThatWasToldToEndOnALostNodeIsOverForAnyHub(t *testing.T) {
 		})
 	}
 }
+
+// The Secret goes after the start has made sure of it, and before the node mounts it.
+func TestAVolumeThatCannotBeMountedIsSaid(t *testing.T) {
+	c := cluster.Alone(t)
+	g := podsOf(t, c)
+	start := c.Stop(t, cluster.Kubelet)
+	started := make(chan result, 1)
+	go func() { started <- g.tryStart("s", kept) }()
+	g.until("its pod has a node", func() bool {
+		return strings.TrimSpace(g.kubectl("get", "pods", "-l", "app=gc-agent", "-o", "jsonpath={.items[*].spec.nodeName}")) != ""
+	})
+	g.kubectl("delete", "secret", "agentd-keys")
+	start()
+	r := <-started
+	if r.status != 1 || strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "a volume can't be mounted: ") || !strings.Contains(r.stderr, `secret "agentd-keys" not found`) {
+		t.Errorf("start: status %d after %s: %q", r.status, r.took, r.stderr)
+	}
+	g.untilNoPods()
+	g.start("s", kept)
+}

@@ -154,6 +154,44 @@ func (g *gc) untilNoPods() {
 	})
 }
 
+// The Secret is deleted, or changed by hand, while a hub runs that has just read it.
+func TestAStartSeesTheKeysAsTheyAre(t *testing.T) {
+	t.Parallel()
+	t.Run("deleted", func(t *testing.T) {
+		t.Parallel()
+		g := newPods(t)
+		g.start("a", kept)
+		g.kubectl("delete", "secret", "agentd-keys")
+		g.start("b", kept)
+		g.wellWithin(patience, "b")
+		g.is("a\nb", "list-running", "")
+	})
+	t.Run("without the public half", func(t *testing.T) {
+		t.Parallel()
+		g := newPods(t)
+		g.start("a", kept)
+		g.kubectl("patch", "secret", "agentd-keys", "--type=json", "-p", `[{"op":"remove","path":"/data/public.pem"}]`)
+		for _, hub := range []string{"the one that read it", "another"} {
+			r := g.tryStart("b", kept)
+			if r.status != 1 || r.took > 10*time.Second || strings.Count(r.stderr, "\n") != 1 {
+				t.Errorf("start by %s: status %d after %s: %q", hub, r.status, r.took, r.stderr)
+			}
+			for _, want := range []string{`"agentd-keys"`, `"public.pem"`, "delete the secret, and a new one will be made"} {
+				if !strings.Contains(r.stderr, want) {
+					t.Errorf("stderr does not hold %q: %s", want, r.stderr)
+				}
+			}
+			g.until("only the other's pod is left", func() bool {
+				return strings.Count(g.kubectl("get", "pods", "-l", "app=gc-agent", "-o", "name"), "\n") == 1
+			})
+			g.kill(g.hub().PID)
+			g.is("true", "is-running", "a") // its agentd has the key
+		}
+		g.kubectl("delete", "secret", "agentd-keys")
+		g.start("b", kept)
+	})
+}
+
 func TestAnUnreachableClusterIsSaidAndTemporary(t *testing.T) {
 	t.Parallel()
 	g := newPods(t)
