@@ -153,9 +153,10 @@ func containerTrouble(status *corev1.ContainerStatus) trouble {
 
 func quoted(image string) string { return fmt.Sprintf("%q", image) }
 
-// notThere recognises what registries, and the runtime, say of an image that no trying again brings.
+// notThere recognises what registries, and the runtime, say of an image that no trying again brings. "no such host" is
+// not among it: the node's resolver says so, too, when it can't reach the one that knows.
 func notThere(message string) bool {
-	for _, words := range []string{"not found", "NotFound", "does not exist", "manifest unknown", "unauthorized", "denied", "403 Forbidden", "no such host"} {
+	for _, words := range []string{"not found", "NotFound", "does not exist", "manifest unknown", "unauthorized", "denied", "403 Forbidden"} {
 		if strings.Contains(message, words) {
 			return true
 		}

@@ -70,6 +70,10 @@ func TestWhatKeepsAPodFromComingUp(t *testing.T) {
 		"a registry that is down": {
 			agentIs(waiting("agent", "ImagePullBackOff", "dial tcp 10.0.0.1:443: connect: connection refused")), `image "i" can't be pulled`, retryTime, wire.CodeUnavailable,
 		},
+		"a registry whose name can't be looked up": {
+			agentIs(waiting("agent", "ErrImagePull", `failed to resolve reference "registry.test/i:1": failed to do request: Head "https://registry.test/v2/i/manifests/1": dial tcp: lookup registry.test on 10.0.0.2:53: no such host`)),
+			`image "i" can't be pulled`, retryTime, wire.CodeUnavailable,
+		},
 		"an image whose name can't be":     {agentIs(waiting("agent", "InvalidImageName", "couldn't parse it")), `image "i": InvalidImageName: couldn't parse it`, 0, wire.CodeFailed},
 		"an image that isn't to be pulled": {agentIs(waiting("agent", "ErrImageNeverPull", "not present")), `image "i": ErrImageNeverPull: not present`, 0, wire.CodeFailed},
 		"agentd's image that isn't there":  {installIs(waiting("agentd", "ErrImagePull", "i: not found")), `image "i" can't be pulled`, 0, wire.CodeFailed},
