@@ -43,6 +43,11 @@ func restConfig(t target.Target) (*rest.Config, error) {
 	if config.Host == "" {
 		return nil, noCluster(t)
 	}
+	server, _, err := rest.DefaultServerUrlFor(config)
+	if err != nil {
+		return nil, kubeconfigError(err)
+	}
+	config.Host = server.String() // with its scheme, which is else guessed by the credentials
 	config.UserAgent = "agentd/" + wire.BuildVersion()
 	config.QPS = -1 // the server's priority and fairness limits clients; the client's own limit would make 100 sessions wait for each other
 	config.WarningHandlerWithContext = rest.NoWarnings{}
@@ -53,7 +58,7 @@ func configError(t target.Target, loader clientcmd.ClientConfig, err error) erro
 	raw, rawErr := loader.RawConfig()
 	switch {
 	case rawErr != nil:
-		return wire.Errorf(wire.CodeFailed, "kubeconfig: %s", oneLine(rawErr.Error()))
+		return kubeconfigError(rawErr)
 	case len(raw.Contexts) == 0:
 		return noCluster(t)
 	}
@@ -64,6 +69,11 @@ func configError(t target.Target, loader clientcmd.ClientConfig, err error) erro
 	} else if !known {
 		return wire.Errorf(wire.CodeFailed, "no context %q in the kubeconfig: there is %s", wanted, names)
 	}
+	return kubeconfigError(err)
+}
+
+// kubeconfigError is for what the libraries say of a kubeconfig.
+func kubeconfigError(err error) error {
 	return wire.Errorf(wire.CodeFailed, "kubeconfig: %s", oneLine(err.Error()))
 }
 

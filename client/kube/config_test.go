@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,14 +14,14 @@ import (
 )
 
 // configFile is a kubeconfig of two contexts, near and far, that are two clusters and two users.
-type configFile struct{ current, near, user string }
+type configFile struct{ current, server, near, user string }
 
 func (c configFile) write(t *testing.T, name string) {
 	t.Helper()
 	writeFile(t, name, fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: %q,
 contexts: [{name: near, context: {cluster: near, user: me}}, {name: far, context: {cluster: far, user: you}}],
-clusters: [{name: near, cluster: {server: "https://near.test"%s}}, {name: far, cluster: {server: "https://far.test"}}],
-users: [{name: me, user: {%s}}, {name: you, user: {token: far}}]}`, c.current, c.near, c.user))
+clusters: [{name: near, cluster: {server: %q%s}}, {name: far, cluster: {server: "https://far.test"}}],
+users: [{name: me, user: {%s}}, {name: you, user: {token: far}}]}`, c.current, cmp.Or(c.server, "https://near.test"), c.near, c.user))
 }
 
 func writeFile(t *testing.T, name, text string) {

@@ -28,6 +28,9 @@ type Config struct {
 	Target target.Target
 	// Logger gets what the watch of pods has to say; nil means nothing.
 	Logger *slog.Logger
+	// Pinned makes a backend that is never stale, for a process that nobody replaces: it stays with the context and the API server that are meant now, and takes
+	// the credentials that the kubeconfig has for them from time to time.
+	Pinned bool
 }
 
 // Backend runs sessions in pods. Close ends it; sessions live on.
@@ -35,7 +38,8 @@ type Backend struct {
 	target target.Target
 	config *rest.Config
 	client *clientset
-	place  *place
+	place  *place  // nil when pinned
+	access *access // nil unless pinned
 	pods   *pods
 	keys   *keys
 	log    *slog.Logger
@@ -56,21 +60,13 @@ func New(c Config) (*Backend, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	config, err := restConfig(c.Target)
-	if err != nil {
+	b := &Backend{target: c.Target, pods: newPods(), log: c.Logger, endpoints: map[types.UID]*endpoint{}}
+	if err := b.reach(c.Pinned); err != nil {
 		return nil, err
-	}
-	client, err := newClientset(config)
-	if err != nil {
-		return nil, wire.Errorf(wire.CodeFailed, "kubeconfig: %v", err)
-	}
-	b := &Backend{
-		target: c.Target, config: config, client: client, place: newPlace(c.Target, config), pods: newPods(), log: c.Logger,
-		encoding: encodingTo(config), endpoints: map[types.UID]*endpoint{},
 	}
 	b.keys = newKeys(b)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
-	b.owned.Go(func() { b.pods.watch(b.ctx, client.core.Pods(c.Target.Namespace), c.Logger) })
+	b.owned.Go(func() { b.pods.watch(b.ctx, b.client.core.Pods(c.Target.Namespace), c.Logger) })
 	return b, nil
 }
 
@@ -88,8 +84,8 @@ func (b *Backend) Close() {
 // Name is "kube".
 func (b *Backend) Name() string { return target.Kube }
 
-// Stale says whether the kubeconfig has come to mean another cluster, or another person.
-func (b *Backend) Stale() bool { return b.place.stale() }
+// Stale says whether the kubeconfig has come to mean another cluster, or another person. To a pinned backend it never does.
+func (b *Backend) Stale() bool { return b.place != nil && b.place.stale() }
 
 // Scan gives the sessions of the namespace, as the watch tells of them.
 func (b *Backend) Scan(ctx context.Context) ([]hub.Endpoint, error) {

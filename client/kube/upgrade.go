@@ -37,7 +37,7 @@ func (b *Backend) upgrade(ctx context.Context, at *url.URL) (net.Conn, error) {
 }
 
 func (b *Backend) upgradeToWebsocket(ctx context.Context, at *url.URL) (net.Conn, error) {
-	transport, holder, err := websocket.RoundTripperFor(b.config)
+	transport, holder, err := websocket.RoundTripperFor(b.credentials())
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (b *Backend) upgradeToWebsocket(ctx context.Context, at *url.URL) (net.Conn
 }
 
 func (b *Backend) upgradeToSPDY(ctx context.Context, at *url.URL) (net.Conn, error) {
-	config := rest.CopyConfig(b.config)
+	config := rest.CopyConfig(b.credentials())
 	config.NextProtos = []string{"http/1.1"} // HTTP/2 has no such upgrade
 	transport, err := rest.TransportFor(config)
 	if err != nil {
