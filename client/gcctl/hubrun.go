@@ -30,7 +30,7 @@ func (a *app) hubRun(ctx context.Context, p hub.Process) error {
 	if err != nil {
 		return err
 	}
-	b, err := a.openBackend()
+	b, err := a.openBackend(false)
 	if err != nil {
 		return err
 	}

@@ -78,14 +78,14 @@ func (a *app) terminalOptions(session string) terminal.Options {
 	return o
 }
 
-// ownHub gives the hub that runs within this process.
+// ownHub gives the hub that runs within this process. Nobody replaces it, so it stays where it began, whatever becomes the kubeconfig's current context meanwhile.
 func (a *app) ownHub() (*hub.Hub, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.own != nil {
 		return a.own, nil
 	}
-	b, err := a.openBackend()
+	b, err := a.openBackend(true)
 	if err != nil {
 		return nil, err
 	}
@@ -103,10 +103,10 @@ type backend struct {
 	end func()
 }
 
-// openBackend makes the backend of the target.
-func (a *app) openBackend() (*backend, error) {
+// openBackend makes the backend of the target, a pinned one for a hub that nobody replaces.
+func (a *app) openBackend(pinned bool) (*backend, error) {
 	if a.target.Backend == target.Kube {
-		b, err := kube.New(kube.Config{Target: a.target})
+		b, err := kube.New(kube.Config{Target: a.target, Pinned: pinned})
 		if err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 )
 
 // Connect gives a connection to this hub within the process: the same protocol, without a socket. The caller closes it before the hub.
+// Nobody makes another hub when this one leaves, so its backend had better never be stale.
 func (h *Hub) Connect(ctx context.Context) (*mux.Conn, error) {
 	l := h.inProcess()
 	conn, _, err := frames.Dial(ctx, l.dial, h.log)

@@ -29,19 +29,19 @@ func (g *gc) asUser(kubeconfig string, user api.AuthInfo) {
 	}
 }
 
-// token gives one of a service account that may do all within the namespace.
-func (g *gc) token() string {
+// token makes a service account that may do all within the namespace, and gives a token of it.
+func (g *gc) token(account string) string {
 	g.t.Helper()
-	g.kubectl("create", "serviceaccount", "someone")
-	g.pods.cluster.Bind(g.t, g.pods.namespace, "someone", "clusterrole", "admin")
-	return strings.TrimSpace(g.kubectl("create", "token", "someone"))
+	g.kubectl("create", "serviceaccount", account)
+	g.pods.cluster.Bind(g.t, g.pods.namespace, account, "clusterrole", "admin")
+	return strings.TrimSpace(g.kubectl("create", "token", account))
 }
 
 func TestAPluginWhoseCredentialsEndIsSaidAndWaitedFor(t *testing.T) {
 	t.Parallel()
 	g := newPods(t)
 	line := g.newLine()
-	token := g.write(g.token(), "token")
+	token := g.write(g.token("someone"), "token")
 	plugin := g.write(`#!/bin/sh
 [ -e '`+token+`' ] || { echo 'the login has expired' >&2; exit 1; }
 printf '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"%s","expirationTimestamp":"%s"}}' \
@@ -85,7 +85,7 @@ func TestWhoTheAPIServerDoesNotKnowIsToldToLogIn(t *testing.T) {
 	g := newPods(t)
 	kubeconfig := g.write(g.read(g.pods.cluster.Kubeconfig), "kubeconfig")
 	g.env = append(g.env, "KUBECONFIG="+kubeconfig)
-	good := api.AuthInfo{Token: g.token()}
+	good := api.AuthInfo{Token: g.token("someone")}
 	g.asUser(kubeconfig, good)
 	g.start("s", kept)
 	before, hub := g.panes("s"), g.hub().PID
