@@ -40,8 +40,9 @@ type Config struct {
 	StateDir string
 	// TmuxDir is the TMUX_TMPDIR of the session's tmux server; "" means tmux's own.
 	TmuxDir string
-	// TerminationLog is the file for the agent's last screen; "" means none.
-	TerminationLog string
+	// TerminationLog is the file for the agent's last screen; "" means none. TerminationMeta: its last metadata, too.
+	TerminationLog  string
+	TerminationMeta bool
 	// Output is the file for the agent's output as text lines; "" means Stdout.
 	Output string
 	Stdout io.Writer
@@ -189,7 +190,8 @@ func open(c Config) (p *parts, err error) {
 		return p, err
 	}
 	p.session = session.New(session.Config{
-		RunDir: c.RunDir, Home: home, Credentials: c.credentials(), StateDir: c.StateDir, TmuxDir: c.TmuxDir, TerminationLog: c.TerminationLog, Grace: c.Grace, Log: c.Log, Output: output, Logged: logged,
+		RunDir: c.RunDir, Home: home, Credentials: c.credentials(), StateDir: c.StateDir, TmuxDir: c.TmuxDir,
+		TerminationLog: c.TerminationLog, TerminationMeta: c.TerminationMeta, Grace: c.Grace, Log: c.Log, Output: output, Logged: logged,
 	})
 	metrics := health.NewMetrics(p.session, func() health.Counters { return counters(p.session.Counters(), c.Parent.Restarts()) })
 	if c.Health != "" {

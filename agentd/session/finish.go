@@ -8,15 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gascity/agentd/agentd/transcript"
 	"github.com/gascity/agentd/agentd/wire"
 )
 
 const (
-	// terminationLimit is what Kubernetes reads of a termination message, in bytes.
-	terminationLimit = 4096
 	// lastLimit bounds the last lines that an error quotes.
 	lastLimit = 5
 	// finishLimit bounds the last questions to tmux.
@@ -44,9 +41,7 @@ func (s *Session) finish(a *agent, exit wire.Exit) wire.Exit {
 		s.log.Error("the transcript is incomplete", "error", err)
 	}
 	last := s.lastLines(ctx, a, capture != nil)
-	if err := s.writeTermination(last); err != nil {
-		s.log.Error("no termination message", "error", err)
-	}
+	s.leaveWords(last)
 	s.writeExit(exit)
 	a.mu.Lock()
 	a.exit, a.last = exit, last[max(0, len(last)-lastLimit):]
@@ -62,9 +57,7 @@ func (s *Session) finish(a *agent, exit wire.Exit) wire.Exit {
 
 // finishWithout notes the end of a session that never had an agent.
 func (s *Session) finishWithout(exit wire.Exit) wire.Exit {
-	if err := s.writeTermination([]string{exit.Reason}); err != nil {
-		s.log.Error("no termination message", "error", err)
-	}
+	s.leaveWords([]string{exit.Reason})
 	s.writeExit(exit)
 	s.note(exit)
 	s.log.Info("session ended without an agent", "status", exit.Status, "reason", exit.Reason)
@@ -114,37 +107,6 @@ func nonBlank(lines []string) (kept []string) {
 		}
 	}
 	return kept
-}
-
-// writeTermination writes as many of the last lines as fit into the termination message.
-func (s *Session) writeTermination(lines []string) error {
-	if s.cfg.TerminationLog == "" {
-		return nil
-	}
-	text := ""
-	for i := len(lines) - 1; i >= 0; i-- {
-		if len(lines[i])+1+len(text) > terminationLimit {
-			if text == "" {
-				text = cutFront(lines[i], terminationLimit-1) + "\n"
-			}
-			break
-		}
-		text = lines[i] + "\n" + text
-	}
-	// It may be a mounted file, which can't be replaced but must be written in place.
-	if err := os.WriteFile(s.cfg.TerminationLog, []byte(text), 0o600); err != nil {
-		return fmt.Errorf("write the termination message: %w", err)
-	}
-	return nil
-}
-
-// cutFront drops what is over limit bytes from the front, whole characters at a time.
-func cutFront(text string, limit int) string {
-	from := max(0, len(text)-limit)
-	for from < len(text) && !utf8.RuneStart(text[from]) {
-		from++
-	}
-	return text[from:]
 }
 
 func (s *Session) writeExit(exit wire.Exit) {

@@ -104,6 +104,7 @@ func (a *agent) mirrorOnly(change func(meta map[string]string)) error {
 	s.remember(meta)
 	s.mu.Unlock()
 	s.board.turn()
+	s.amendWords()
 	if err := s.writeState("meta.json", meta); err != nil {
 		return fmt.Errorf("mirror the metadata: %w", err)
 	}
@@ -223,6 +224,7 @@ func (a *agent) mirror(ctx context.Context) bool {
 		return true
 	}
 	s.board.turn()
+	s.amendWords()
 	if err := s.writeState("meta.json", meta); err != nil {
 		s.log.Error("the metadata was not mirrored", "error", err)
 	}

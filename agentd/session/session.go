@@ -37,8 +37,9 @@ type Config struct {
 	Home string
 	// Tmux is the path of tmux; empty means the one on the PATH.
 	Tmux string
-	// TerminationLog is the file that gets the last lines of the screen; empty means none.
-	TerminationLog string
+	// TerminationLog is the file that gets the last lines of the screen; empty means none. TerminationMeta: the last metadata, too.
+	TerminationLog  string
+	TerminationMeta bool
 	// Grace is how long a Stop that doesn't say lets the agent take.
 	Grace time.Duration
 	// Log is for what an operator wants to know; nil means nowhere.
@@ -55,6 +56,7 @@ type Session struct {
 	log   *slog.Logger
 	board board
 	lines *transcript.Log
+	words lastWords
 
 	adopted chan struct{} // closed when Run has looked for an agent to adopt
 	over    chan struct{} // closed when Run returns

@@ -46,7 +46,7 @@ func TestAnAgentsEndIsNoticedWithItsStatus(t *testing.T) {
 			if out := p.out.String(); !strings.HasPrefix(out, "up\n") {
 				t.Errorf("transcript %q", out)
 			}
-			if text := p.state("termination"); !strings.HasPrefix(text, "up\n") {
+			if text := p.state("termination"); !strings.HasPrefix(text, "up\n") || strings.Contains(text, "metadata") {
 				t.Errorf("termination message %q", text)
 			}
 			if text := p.state("exit.json"); !strings.Contains(text, `"status":`+strconv.Itoa(tt.status)) {

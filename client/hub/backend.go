@@ -123,4 +123,7 @@ type Endpoint interface {
 type Mirror interface {
 	// Mirror replaces what is kept by meta.
 	Mirror(ctx context.Context, meta map[string]string) error
+	// Complete says that the metadata of an ended session hold all that there was to say, as agentd itself left them, or they were changed since: no mirror
+	// is newer. It is cheap.
+	Complete(ctx context.Context) bool
 }

@@ -55,6 +55,7 @@ type fakeSession struct {
 	conns       map[*mux.Conn]struct{}
 	meta        map[string]string // what a watch tells; nil: nothing
 	mirrors     error             // what Mirror and ChangeMeta give
+	complete    bool              // what Complete gives
 	doom        chan error        // what Doomed gives
 	silence     chan struct{}     // not nil: nothing of what agentd sends arrives, until it is closed
 }
@@ -289,6 +290,12 @@ func (s *fakeSession) Mirror(_ context.Context, meta map[string]string) error {
 		s.left = maps.Clone(meta)
 	}
 	return s.mirrors
+}
+
+func (s *fakeSession) Complete(context.Context) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.complete
 }
 
 func (s *fakeSession) Inspect(context.Context) (Condition, error) {

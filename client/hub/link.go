@@ -109,10 +109,13 @@ func (s *session) conclude(ctx context.Context, c Condition) bool {
 	}
 }
 
-// ended notes that the agent has ended.
+// ended notes that the agent has ended. What its agentd told before the link was lost is not mirrored any more where more is known by then.
 func (s *session) ended(ctx context.Context) {
 	exit := s.ep.Exit(ctx)
+	m := s.mirror()
+	complete := m != nil && m.Complete(ctx)
 	s.update(func() {
+		s.stale = s.stale && !complete
 		s.over, s.lost, s.peeks = true, nil, peekCache{}
 		s.status.State, s.status.Attached = wire.StateExited, 0
 		if s.status.Exit == nil {

@@ -161,6 +161,34 @@ func TestALateMirrorUndoesNoChange(t *testing.T) {
 	}
 }
 
+// The link was lost before the end, and with it what the agent said last; agentd left that with the session.
+func TestWhatAHubWasToldBeforeItsLinkWasLostIsNotMirroredOverTheLastWords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, newFake(t, "s").running(1, ""))
+	f := w.backend.sessions["s"]
+	f.mirrors = errors.New("no connection")
+	s := w.linked("s")
+	f.set(func() { f.meta = map[string]string{"first": "word"} })
+	w.await(s, func() bool { return s.unmirrored != nil })
+	f.quietly(func() {
+		f.condition, f.refuses = Ended, errors.New("nobody listens")
+		f.left, f.complete = map[string]string{"last": "word"}, true
+	})
+	f.drop(wire.CloseShutdown)
+	w.await(s, func() bool { return s.over })
+	var got wire.MetaList
+	if err := w.ask(wire.OpMetaList, "s", nil, &got); err != nil || !maps.Equal(got.Meta, map[string]string{"last": "word"}) {
+		t.Errorf("meta.list gives %+v, %v", got, err)
+	}
+	f.quietly(func() { f.mirrors = nil })
+	if err := w.ask(wire.OpMetaSet, "s", wire.Meta{Key: "later", Value: "word"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.mirrored(); !maps.Equal(got, map[string]string{"last": "word", "later": "word"}) {
+		t.Errorf("mirrored is %q", got)
+	}
+}
+
 func TestAHubIsNotIdleWithLastWordsUnwritten(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, "s").running(1, "")

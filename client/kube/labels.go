@@ -24,6 +24,8 @@ const (
 	annotationLaunched = prefix + "launched"
 	// annotationMeta mirrors the session's metadata, a JSON object.
 	annotationMeta = prefix + "meta"
+	// annotationMetaAfter marks a mirror that was changed after the session's end: what agentd left with it is in there already.
+	annotationMetaAfter = prefix + "meta-after-end"
 	// annotationPasswd is the pod's /etc/passwd.
 	annotationPasswd = prefix + "passwd"
 

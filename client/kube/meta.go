@@ -14,9 +14,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/lastwords"
 )
 
-// Meta gives the metadata that the session left in its mirror.
+// What is known of an ended session's metadata is what hubs mirrored in an annotation while they were linked, and what agentd left with the pod's status at the end,
+// linked or not. The latter is never older. From the first change after the end on the annotation alone counts.
+
+// Meta gives the metadata that the session left.
 func (e *endpoint) Meta(ctx context.Context) (map[string]string, error) {
 	pod, err := e.current(ctx)
 	if err != nil {
@@ -25,7 +29,36 @@ func (e *endpoint) Meta(ctx context.Context) (map[string]string, error) {
 	if pod == nil {
 		return nil, wire.Errorf(wire.CodeNoSession, "no session %q", e.record.Name)
 	}
-	return parseMeta(pod)
+	return leftMeta(pod)
+}
+
+// Complete says whether that is known to be the last that there was to say.
+func (e *endpoint) Complete(ctx context.Context) bool {
+	pod, err := e.current(ctx)
+	if pod == nil || err != nil {
+		return false
+	}
+	_, left := lastMeta(pod)
+	return left || pod.Annotations[annotationMetaAfter] != ""
+}
+
+// leftMeta puts together the metadata of a session that has ended, or is about to.
+func leftMeta(pod *corev1.Pod) (map[string]string, error) {
+	mirrored, err := parseMeta(pod)
+	last, left := lastMeta(pod)
+	if err != nil || !left || pod.Annotations[annotationMetaAfter] != "" {
+		return mirrored, err
+	}
+	return last.Over(mirrored), nil
+}
+
+// lastMeta gives what agentd left with the pod's status, if it did: one that was killed could not.
+func lastMeta(pod *corev1.Pod) (lastwords.Meta, bool) {
+	agent := agentStatus(pod)
+	if agent == nil || agent.State.Terminated == nil {
+		return nil, false
+	}
+	return lastwords.Parse(agent.State.Terminated.Message)
 }
 
 // parseMeta reads the mirror. A person may have edited it.
@@ -81,7 +114,7 @@ func fitting(meta map[string]string) (kept map[string]string, left []string) {
 	return kept, left
 }
 
-// ChangeMeta changes the mirror of an ended session.
+// ChangeMeta changes what an ended session left.
 func (e *endpoint) ChangeMeta(ctx context.Context, change func(map[string]string)) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
@@ -94,7 +127,7 @@ func (e *endpoint) ChangeMeta(ctx context.Context, change func(map[string]string
 		if err != nil {
 			return e.backend.explain(fmt.Sprintf("read pod %q", e.name), err)
 		}
-		meta, err := parseMeta(pod)
+		meta, err := leftMeta(pod)
 		if err != nil {
 			return err
 		}
@@ -104,7 +137,7 @@ func (e *endpoint) ChangeMeta(ctx context.Context, change func(map[string]string
 			return err
 		}
 		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-			"resourceVersion": pod.ResourceVersion, "annotations": map[string]string{annotationMeta: string(text)},
+			"resourceVersion": pod.ResourceVersion, "annotations": map[string]string{annotationMeta: string(text), annotationMetaAfter: "true"},
 		}})
 		if err != nil {
 			return err

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gascity/agentd/agentd/wire/lastwords"
 )
 
 // What the watch has not told of yet is read back all the same.
@@ -52,5 +54,88 @@ func TestALargeValueKeepsNoOtherOutOfTheMirror(t *testing.T) {
 	}
 	if len(large) != 5 {
 		t.Error("the metadata itself was changed")
+	}
+}
+
+// lastSaid is a pod whose agent has ended: what hubs mirrored, what agentd left with it, and more annotations.
+func lastSaid(mirrored, message string, annotations map[string]string) *corev1.Pod {
+	pod := agentIs(terminated("agent", 0, "Completed", message))
+	pod.ObjectMeta = podOf("s", "1").ObjectMeta
+	pod.Annotations = map[string]string{annotationMeta: mirrored}
+	maps.Copy(pod.Annotations, annotations)
+	return pod
+}
+
+func TestWhatAgentdLeftIsNewerThanTheMirror(t *testing.T) {
+	t.Parallel()
+	changed := map[string]string{annotationMetaAfter: "true"}
+	left := lastwords.Message([]string{"the screen"}, map[string]string{"GC_DRAIN_ACK": "yes", "large": strings.Repeat("x", 4000)})
+	running := agentIs(corev1.ContainerStatus{Name: "agent"})
+	running.Annotations = map[string]string{annotationMeta: `{"GC_DRAIN_ACK":"no"}`}
+	for name, test := range map[string]struct {
+		pod      *corev1.Pod
+		want     map[string]string
+		complete bool
+	}{
+		"nothing at all":                  {lastSaid("", "", nil), map[string]string{}, false},
+		"a mirror alone":                  {lastSaid(`{"a":"1"}`, "", nil), map[string]string{"a": "1"}, false},
+		"last words alone":                {lastSaid("", left, nil), map[string]string{"GC_DRAIN_ACK": "yes"}, true},
+		"both":                            {lastSaid(`{"GC_DRAIN_ACK":"no","gone":"1","large":"older"}`, left, nil), map[string]string{"GC_DRAIN_ACK": "yes", "large": "older"}, true},
+		"a mirror that was changed since": {lastSaid(`{"GC_NOTE":"later"}`, left, changed), map[string]string{"GC_NOTE": "later"}, true},
+		"the last screen":                 {lastSaid(`{"a":"1"}`, "words\nof the screen\n", nil), map[string]string{"a": "1"}, false},
+		"a message that is damaged":       {lastSaid(`{"a":"1"}`, left[:len(left)-9], nil), map[string]string{"a": "1"}, false},
+		"Kubernetes' own message":         {lastSaid(`{"a":"1"}`, "The container could not be located when the pod was terminated", nil), map[string]string{"a": "1"}, false},
+		"a pod that runs":                 {running, map[string]string{"GC_DRAIN_ACK": "no"}, false},
+		"a pod without a status":          {podOf("s", "1"), map[string]string{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBackend(t, api(func(r *http.Request, _ []byte) (int, any) {
+				t.Errorf("%s %s", r.Method, r.URL)
+				return refusal(http.StatusInternalServerError, "", "")
+			}))
+			test.pod.Name, test.pod.UID = "s", "1"
+			b.pods.put(test.pod)
+			e := b.endpoint(test.pod)
+			if got, err := e.Meta(t.Context()); err != nil || !maps.Equal(got, test.want) {
+				t.Errorf("got %.200q, %v, want %q", got, err, test.want)
+			}
+			if got := e.Complete(t.Context()); got != test.complete {
+				t.Errorf("complete is %v", got)
+			}
+		})
+	}
+}
+
+func TestTheFirstChangeAfterTheEndTakesInWhatAgentdLeftAndWinsOverIt(t *testing.T) {
+	t.Parallel()
+	pod := lastSaid(`{"GC_DRAIN_ACK":"no"}`, lastwords.Message(nil, map[string]string{"GC_DRAIN_ACK": "yes", "GC_SESSION_ID": "id-1"}), nil)
+	b := newBackend(t, api(func(r *http.Request, body []byte) (int, any) {
+		if r.Method == http.MethodPatch {
+			var patch corev1.Pod
+			if err := json.Unmarshal(body, &patch); err != nil {
+				t.Error(err)
+			}
+			pod = pod.DeepCopy()
+			pod.ResourceVersion += "1"
+			maps.Copy(pod.Annotations, patch.Annotations)
+		}
+		return http.StatusOK, pod
+	}))
+	b.pods.put(pod)
+	e := b.endpoint(pod)
+	for _, change := range []struct {
+		change func(map[string]string)
+		want   map[string]string
+	}{
+		{func(left map[string]string) { left["GC_NOTE"] = "later" }, map[string]string{"GC_DRAIN_ACK": "yes", "GC_SESSION_ID": "id-1", "GC_NOTE": "later"}},
+		{func(left map[string]string) { delete(left, "GC_DRAIN_ACK") }, map[string]string{"GC_SESSION_ID": "id-1", "GC_NOTE": "later"}},
+	} {
+		if err := e.ChangeMeta(t.Context(), change.change); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.Meta(t.Context()); err != nil || !maps.Equal(got, change.want) {
+			t.Errorf("got %q, %v, want %q", got, err, change.want)
+		}
 	}
 }

@@ -125,6 +125,7 @@ func environment(namespace, pod string, s settings) []corev1.EnvVar {
 		{Name: "AGENTD_HOME_FALLBACK", Value: runDir + "/home"},
 		{Name: "AGENTD_CLAUDE_CREDENTIALS", Value: claudeDir},
 		{Name: "AGENTD_GIT_CREDENTIALS", Value: gitDir},
+		{Name: "AGENTD_TERMINATION_META", Value: "true"},
 		{Name: "AGENTD_GRACE", Value: agentdGrace},
 		{Name: "AGENTD_LAUNCH_WITHIN", Value: launchWithin},
 		{Name: "HOME", Value: home(s)},

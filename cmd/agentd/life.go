@@ -106,7 +106,7 @@ func serveCommand(stdout, stderr io.Writer) *cobra.Command {
 			log := o.logger(stderr, "serve")
 			status, err := agentd.Serve(c.Context(), agentd.Config{
 				Parent: parent, Listen: o.listen, Health: o.health, Audience: o.audience, PublicKeys: o.publicKeys,
-				RunDir: o.runDir, StateDir: o.stateDir, TmuxDir: o.tmuxDir, TerminationLog: o.terminationLog,
+				RunDir: o.runDir, StateDir: o.stateDir, TmuxDir: o.tmuxDir, TerminationLog: o.terminationLog, TerminationMeta: o.terminationMeta,
 				Output: o.output, Stdout: stdout, Grace: o.grace, LaunchWithin: o.launchWithin, HomeFallback: o.homeFallback,
 				ClaudeCredentials: o.claudeCredentials, GitCredentials: o.gitCredentials, Log: log,
 			})

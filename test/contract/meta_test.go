@@ -73,6 +73,42 @@ func TestWhatTheAgentItselfSaidOutlivesIt(t *testing.T) {
 	})
 }
 
+// The laptop may sleep, or there is no hub at all.
+func TestWhatTheAgentSaidWithNobodyLinkedOutlivesIt(t *testing.T) {
+	everywhere(t, func(t *testing.T, g *gc) {
+		g.start("s", config{
+			"command": `read -r line; tmux set-environment -t main GC_DRAIN_ACK yes; tmux set-environment -t main -u GC_ALIAS; tmux set-environment -t main SECRET mine`,
+			"env":     map[string]string{"GC_SESSION_ID": "id-1", "GC_ALIAS": "worker", "GC_DOLT_PASSWORD": "hidden"},
+		})
+		g.okIn("no", "set-meta", "s", "GC_DRAIN_ACK")
+		g.kill(g.hub().PID)
+		g.tmux("s", "send-keys", "-t", "main", "Enter")
+		if g.pods != nil { // nobody asks what runs there meanwhile: whoever did would be linked
+			g.until("the pod has succeeded", func() bool {
+				return g.kubectl("get", "pods", "-l", "app=gc-agent", "-o", "jsonpath={.items[*].status.phase}") == "Succeeded"
+			})
+			if shown := g.kubectl("get", "pods", "-o", "yaml"); strings.Contains(shown, "hidden") {
+				t.Errorf("whoever may read pods reads Dolt's password:\n%s", shown)
+			}
+		}
+		for _, hub := range []string{"GC_HUB=off", "GC_HUB="} {
+			g.env = append(g.env, hub)
+			g.until("it has ended", func() bool { return g.ok("is-running", "s") == "false" })
+			g.is("yes", "get-meta", "s", "GC_DRAIN_ACK")
+			g.is("mine", "get-meta", "s", "SECRET")
+			g.is("", "get-meta", "s", "GC_ALIAS")
+			g.is("id-1", "get-meta", "s", "GC_SESSION_ID")
+		}
+		// Later changes count, also to the next hub.
+		g.okIn("later", "set-meta", "s", "GC_NOTE")
+		g.ok("remove-meta", "s", "GC_DRAIN_ACK")
+		g.kill(g.hub().PID)
+		g.is("later", "get-meta", "s", "GC_NOTE")
+		g.is("", "get-meta", "s", "GC_DRAIN_ACK")
+		g.is("mine", "get-meta", "s", "SECRET")
+	})
+}
+
 func TestMetaOfAMissingSession(t *testing.T) {
 	everywhere(t, func(t *testing.T, g *gc) {
 		g.is("", "get-meta", "nobody", "KEY")

@@ -1,0 +1,115 @@
+// Package lastwords is what agentd leaves in its container's termination message, which Kubernetes keeps with the pod's status: the agent's last screen, for people, and
+// in the last line the metadata, for clients. It is all that can be read of an agent that ended while no client was linked.
+package lastwords
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// Limit is what Kubernetes keeps of a termination message, in bytes.
+	Limit = 4096
+	// metaLimit bounds the line of metadata, so that some of the screen is left beside it.
+	metaLimit = 3 << 10
+	// metaPrefix begins the line of metadata, of which the rest is a JSON object.
+	metaPrefix = "agentd metadata: "
+)
+
+// Message gives the termination message: as many of the last lines of the screen as fit, and the metadata unless they are nil.
+func Message(screen []string, meta map[string]string) string {
+	line := metaLine(meta)
+	room, text := Limit-len(line), ""
+	for i := len(screen) - 1; i >= 0; i-- {
+		if len(screen[i])+1+len(text) > room {
+			if text == "" {
+				text = cutFront(screen[i], room-1) + "\n"
+			}
+			break
+		}
+		text = screen[i] + "\n" + text
+	}
+	return text + line
+}
+
+// cutFront drops what is over limit bytes from the front, whole characters at a time.
+func cutFront(text string, limit int) string {
+	from := max(0, len(text)-limit)
+	for from < len(text) && !utf8.RuneStart(text[from]) {
+		from++
+	}
+	return text[from:]
+}
+
+// metaLine gives the line of metadata, empty when there are none, or too many. The largest values of what is too much are null in it: all the rest is not to be
+// lost for them.
+func metaLine(meta map[string]string) string {
+	if meta == nil {
+		return ""
+	}
+	type entry struct{ key, value string } // as JSON
+	entries, size := make([]entry, 0, len(meta)), len(metaPrefix)+len("{}\n")
+	for _, key := range slices.Sorted(maps.Keys(meta)) {
+		e := entry{quote(key), quote(meta[key])}
+		entries, size = append(entries, e), size+len(e.key)+len(e.value)+len(":,")
+	}
+	largest := make([]*entry, len(entries))
+	for i := range entries {
+		largest[i] = &entries[i]
+	}
+	slices.SortStableFunc(largest, func(a, b *entry) int { return cmp.Compare(len(b.value), len(a.value)) })
+	const none = "null"
+	for ; size > metaLimit; largest = largest[1:] {
+		if len(largest) == 0 || len(largest[0].value) <= len(none) {
+			return "" // their keys alone are too much
+		}
+		size -= len(largest[0].value) - len(none)
+		largest[0].value = none
+	}
+	pairs := make([]string, len(entries))
+	for i, e := range entries {
+		pairs[i] = e.key + ":" + e.value
+	}
+	return metaPrefix + "{" + strings.Join(pairs, ",") + "}\n"
+}
+
+// quote gives a string as JSON.
+func quote(s string) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // which costs room
+	_ = e.Encode(s)        // a string always can be
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Meta is the metadata that a message holds: nil stands for a value that was too large.
+type Meta map[string]*string
+
+// Parse reads the metadata from a message. It is false when that holds none.
+func Parse(message string) (Meta, bool) {
+	lines := strings.TrimSuffix(message, "\n")
+	line, is := strings.CutPrefix(lines[strings.LastIndexByte(lines, '\n')+1:], metaPrefix)
+	var m Meta
+	if !is || json.Unmarshal([]byte(line), &m) != nil || m == nil {
+		return nil, false
+	}
+	return m, true
+}
+
+// Over gives the metadata with those values that the message has no room for as they were known before.
+func (m Meta) Over(known map[string]string) map[string]string {
+	meta := make(map[string]string, len(m))
+	for key, value := range m {
+		if value != nil {
+			meta[key] = *value
+		} else if before, ok := known[key]; ok {
+			meta[key] = before
+		}
+	}
+	return meta
+}
