@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/gascity/agentd/client/hub"
 )
 
@@ -56,5 +58,74 @@ func TestGitTrustsTheWorkspace(t *testing.T) {
 	}
 	if want := []string{"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=/workspace"}; !slices.Equal(config, want) {
 		t.Errorf("got %q, want %q", config, want)
+	}
+}
+
+// podWith is the pod that the settings make.
+func podWith(t *testing.T, env ...string) *corev1.Pod {
+	t.Helper()
+	s, err := parseSettings(append([]string{"GC_K8S_IMAGE=i", "GC_K8S_AGENTD_IMAGE=a"}, env...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newPod("gc", hub.Spec{Name: "s"}, s)
+}
+
+func TestSettingsReachThePod(t *testing.T) {
+	t.Parallel()
+	policies := func(pod *corev1.Pod) any {
+		return [2]corev1.PullPolicy{pod.Spec.InitContainers[0].ImagePullPolicy, pod.Spec.Containers[0].ImagePullPolicy}
+	}
+	secrets := func(pod *corev1.Pod) any {
+		var names []string
+		for _, s := range pod.Spec.ImagePullSecrets { // which count for all containers
+			names = append(names, s.Name)
+		}
+		return strings.Join(names, " ")
+	}
+	account := func(pod *corev1.Pod) any {
+		return [2]any{pod.Spec.ServiceAccountName, *pod.Spec.AutomountServiceAccountToken}
+	}
+	for name, test := range map[string]struct {
+		env  []string
+		got  func(*corev1.Pod) any
+		want any
+	}{
+		"a policy for images":         {[]string{"GC_K8S_IMAGE_PULL_POLICY=Always"}, policies, [2]corev1.PullPolicy{"Always", "Always"}},
+		"another one":                 {[]string{"GC_K8S_IMAGE_PULL_POLICY=Never"}, policies, [2]corev1.PullPolicy{"Never", "Never"}},
+		"the usual one":               {nil, policies, [2]corev1.PullPolicy{"IfNotPresent", "IfNotPresent"}},
+		"a secret for the registry":   {[]string{"GC_K8S_IMAGE_PULL_SECRET=registry"}, secrets, "registry"},
+		"none":                        {nil, secrets, ""},
+		"a service account":           {[]string{"GC_K8S_SERVICE_ACCOUNT=robot"}, account, [2]any{"robot", true}},
+		"no token without an account": {nil, account, [2]any{"", false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := test.got(podWith(t, test.env...)); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestAPrebakedWorkspaceIsNotMountedOver(t *testing.T) {
+	t.Parallel()
+	for setting, want := range map[string]bool{"GC_K8S_PREBAKED=true": false, "GC_K8S_PREBAKED=false": true} {
+		pod := podWith(t, setting)
+		over := func(m corev1.VolumeMount) bool {
+			return m.MountPath == "/" || strings.HasPrefix(m.MountPath+"/", "/workspace/")
+		}
+		mounted := slices.ContainsFunc(pod.Spec.Containers[0].VolumeMounts, over)
+		volume := slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == "workspace" })
+		if mounted != want || volume != want {
+			t.Errorf("%s: mounted %v, with a volume %v; want %v", setting, mounted, volume, want)
+		}
+		for _, c := range append(pod.Spec.InitContainers, pod.Spec.Containers...) {
+			for _, m := range c.VolumeMounts {
+				if !slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name }) {
+					t.Errorf("%s: container %q mounts %q, which is no volume", setting, c.Name, m.Name)
+				}
+			}
+		}
 	}
 }

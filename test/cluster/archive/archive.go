@@ -28,24 +28,40 @@ func Read(file string) (v1.Image, error) {
 
 // With puts programs into an image's /usr/local/bin.
 func With(image v1.Image, programs ...string) (v1.Image, error) {
-	var files bytes.Buffer
-	w := tar.NewWriter(&files)
+	var files []File
 	for _, program := range programs {
 		b, err := os.ReadFile(program)
 		if err != nil {
 			return nil, err
 		}
-		if err := w.WriteHeader(&tar.Header{Name: "usr/local/bin/" + filepath.Base(program), Mode: 0o755, Size: int64(len(b)), Typeflag: tar.TypeReg}); err != nil {
+		files = append(files, File{Path: "usr/local/bin/" + filepath.Base(program), Mode: 0o755, Content: b})
+	}
+	return WithFiles(image, files...)
+}
+
+// File is a file of an image.
+type File struct {
+	Path    string // from the root, without a slash before it
+	Mode    int64
+	Content []byte
+}
+
+// WithFiles puts files into an image. They are root's.
+func WithFiles(image v1.Image, files ...File) (v1.Image, error) {
+	var layered bytes.Buffer
+	w := tar.NewWriter(&layered)
+	for _, f := range files {
+		if err := w.WriteHeader(&tar.Header{Name: f.Path, Mode: f.Mode, Size: int64(len(f.Content)), Typeflag: tar.TypeReg}); err != nil {
 			return nil, err
 		}
-		if _, err := w.Write(b); err != nil {
+		if _, err := w.Write(f.Content); err != nil {
 			return nil, err
 		}
 	}
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	opener := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(files.Bytes())), nil }
+	opener := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(layered.Bytes())), nil }
 	layer, err := tarball.LayerFromOpener(opener, tarball.WithCompressionLevel(gzip.NoCompression)) // under the race detector compressing takes minutes
 	if err != nil {
 		return nil, err
