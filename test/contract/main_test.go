@@ -41,10 +41,16 @@ func need(t *testing.T, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
-		if os.Getenv("AGENTD_REQUIRE_ALL") != "" {
-			t.Fatalf("%s is not installed", program)
-		}
-		t.Skipf("%s is not installed", program)
+		cannot(t, "%s is not installed", program)
 	}
 	return path
+}
+
+// cannot skips a test for which this machine lacks something, or fails it where AGENTD_REQUIRE_ALL says that it lacks nothing.
+func cannot(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("AGENTD_REQUIRE_ALL") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
 }

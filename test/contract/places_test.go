@@ -174,7 +174,7 @@ func (g *gc) smallDisk(size, options string, elements ...string) {
 		g.t.Fatal(err)
 	}
 	if err := mountMemory(dir, size, options); err != nil {
-		g.t.Skipf("a disk of its own can't be had here: %v", err)
+		cannot(g.t, "a disk of its own can't be had here (it takes root, on Linux): %v", err)
 	}
 	g.t.Cleanup(func() { _ = unmount(dir) }) // before the world's end, which removes dir
 }
