@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,10 +11,31 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/gascity/agentd/test/binaries"
 )
 
 // rightsTime bounds the wait for the API server to act on new rights: milliseconds, unless the machine is full.
 const rightsTime = 20 * time.Second
+
+// Account makes a service account that is named like a role, which it gets as a file of deploy/base has it, and writes a kubeconfig whose user it is.
+func (c *Cluster) Account(t testing.TB, namespace, file, role string) (kubeconfig string) {
+	t.Helper()
+	root, err := binaries.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Run(t, "-n", namespace, "apply", "-f", filepath.Join(root, "deploy", "base", file))
+	c.Run(t, "-n", namespace, "create", "serviceaccount", role)
+	c.Bind(t, namespace, role, "role", role)
+	return c.As(t, namespace, role)
+}
+
+// Operator is Account with the role for those who drive agents.
+func (c *Cluster) Operator(t testing.TB, namespace string) (kubeconfig string) {
+	t.Helper()
+	return c.Account(t, namespace, "operator.yaml", "agentd-operator")
+}
 
 // Bind gives a service account the rights of a role of the kind "role" or "clusterrole", and returns when the API server acts on that: it learns of roles and
 // bindings by a watch, like everybody, and may refuse a moment longer what they allow.

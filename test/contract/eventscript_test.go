@@ -27,7 +27,7 @@ func eventsOf(t *testing.T, c *cluster.Cluster) *gc {
 	t.Helper()
 	g := newGC(t)
 	g.front, g.pods = "gc-events-k8s", &pods{cluster: c, namespace: c.Namespace(t)}
-	g.env = append(g.env, "KUBECONFIG="+g.account("events.yaml", "agentd-events"), "GC_K8S_NAMESPACE="+g.pods.namespace)
+	g.env = append(g.env, "KUBECONFIG="+g.pods.cluster.Account(t, g.pods.namespace, "events.yaml", "agentd-events"), "GC_K8S_NAMESPACE="+g.pods.namespace)
 	return g
 }
 

@@ -3,11 +3,9 @@ package contract_test
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/gascity/agentd/test/binaries"
 	"github.com/gascity/agentd/test/cluster"
 )
 
@@ -41,29 +39,10 @@ func podsOf(t *testing.T, c *cluster.Cluster) *gc {
 	p := &pods{cluster: c, namespace: c.Namespace(t)}
 	g := newGC(t)
 	g.front, g.pods = "gc-session-k8s", p
-	g.env = append(g.env, "KUBECONFIG="+g.operator(), "GC_K8S_NAMESPACE="+p.namespace, "GC_K8S_IMAGE="+c.Image,
+	g.env = append(g.env, "KUBECONFIG="+c.Operator(t, p.namespace), "GC_K8S_NAMESPACE="+p.namespace, "GC_K8S_IMAGE="+c.Image,
 		// Tests need little, and many run at once.
 		"GC_K8S_CPU_REQUEST=1m", "GC_K8S_MEM_REQUEST=8Mi", "GC_K8S_MEM_LIMIT=1Gi")
 	return g
-}
-
-// operator makes a service account with the role of deploy/ for those who drive agents, and gives its kubeconfig.
-func (g *gc) operator() string {
-	g.t.Helper()
-	return g.account("operator.yaml", "agentd-operator")
-}
-
-// account makes a service account with a role that a file of deploy/base has, and gives its kubeconfig.
-func (g *gc) account(file, role string) string {
-	g.t.Helper()
-	root, err := binaries.Root()
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	g.kubectl("apply", "-f", filepath.Join(root, "deploy", "base", file))
-	g.kubectl("create", "serviceaccount", role)
-	g.pods.cluster.Bind(g.t, g.pods.namespace, role, "role", role)
-	return g.pods.cluster.As(g.t, g.pods.namespace, role)
 }
 
 // kubectl runs kubectl in the namespace and gives its output.

@@ -97,7 +97,7 @@ func TestDoctorFindsAHealthyClusterHealthy(t *testing.T) {
 	e.has(doctor.OK, "it answers in ", "")
 	e.has(doctor.OK, "Kubernetes v1.", "")
 	e.has(doctor.OK, "the API server's clock agrees", "")
-	e.has(doctor.OK, `enforces the pod security standard "restricted"`, "")
+	e.has(doctor.OK, "itself, which is no hindrance", "") // of a namespace that an operator may not look at
 	e.has(doctor.OK, "there are no keys for agents yet", "")
 	e.has(doctor.OK, "you may get and create pods/portforward", "")
 	e.has(doctor.OK, "an agent's pod would be admitted", "")
@@ -108,6 +108,9 @@ func TestDoctorFindsAHealthyClusterHealthy(t *testing.T) {
 	if left := c.Run(t, "-n", namespace, "get", "pods", "-l", "app=agentd-check", "-o", "name"); left != "" {
 		t.Errorf("it left %s", left)
 	}
+	administrator := newHome(t)
+	administrator.inPodsOf(c, namespace, c.Kubeconfig)
+	administrator.examine("--no-pods").has(doctor.OK, `enforces the pod security standard "restricted"`, "")
 
 	// With sessions: each is asked. Those of the script are named, and two cities are.
 	h.start("s", "cat")
@@ -134,11 +137,12 @@ func TestDoctorNamesWhatIsWrongWithAClusterAndWhatToDo(t *testing.T) {
 	t.Parallel()
 	c := cluster.Need(t)
 	namespace := c.Namespace(t)
+	operator := c.Operator(t, namespace)
 
 	t.Run("no namespace", func(t *testing.T) {
 		t.Parallel()
 		h := newHome(t)
-		h.inPods(c, namespace+"-not")
+		h.inPodsOf(c, namespace+"-not", c.Kubeconfig) // who has just a role is not told that
 		e := h.examine()
 		e.troubles(1, 0)
 		e.has(doctor.Failed, `there is no namespace "`+namespace+`-not"`, "create namespace")
@@ -147,8 +151,7 @@ func TestDoctorNamesWhatIsWrongWithAClusterAndWhatToDo(t *testing.T) {
 	t.Run("no permissions", func(t *testing.T) {
 		t.Parallel()
 		h := newHome(t)
-		h.inPods(c, namespace)
-		h.sets("KUBECONFIG=" + c.As(t, namespace, "default"))
+		h.inPodsOf(c, namespace, c.As(t, namespace, "default"))
 		e := h.examine()
 		e.has(doctor.OK, "you may not look at namespace", "")
 		e.has(doctor.Failed, "you may not get, list, watch, create, patch and delete pods, which is needed to start", "agentd-operator")
@@ -161,7 +164,7 @@ func TestDoctorNamesWhatIsWrongWithAClusterAndWhatToDo(t *testing.T) {
 	t.Run("no settings", func(t *testing.T) {
 		t.Parallel()
 		h := newHome(t)
-		h.inPods(c, namespace)
+		h.inPodsOf(c, namespace, operator)
 		h.sets("GC_K8S_IMAGE=")
 		e := h.examine()
 		e.troubles(1, 0)
@@ -170,7 +173,7 @@ func TestDoctorNamesWhatIsWrongWithAClusterAndWhatToDo(t *testing.T) {
 	t.Run("images that don't do", func(t *testing.T) {
 		t.Parallel()
 		h := newHome(t)
-		h.inPods(c, namespace)
+		h.inPodsOf(c, namespace, operator)
 		h.sets("GC_K8S_AGENTD_IMAGE=")
 		e := h.examine("--image", c.Busybox)
 		e.troubles(2, 0)
@@ -180,7 +183,7 @@ func TestDoctorNamesWhatIsWrongWithAClusterAndWhatToDo(t *testing.T) {
 	t.Run("no such image", func(t *testing.T) {
 		t.Parallel()
 		h := newHome(t)
-		h.inPods(c, namespace)
+		h.inPodsOf(c, namespace, operator)
 		h.sets("GC_K8S_IMAGE_PULL_POLICY=Never")
 		e := h.examine("--image", "localhost/nowhere:1")
 		e.troubles(1, 1)
@@ -190,7 +193,7 @@ func TestDoctorNamesWhatIsWrongWithAClusterAndWhatToDo(t *testing.T) {
 	t.Run("no Dolt where one is named", func(t *testing.T) {
 		t.Parallel()
 		h := newHome(t)
-		h.inPods(c, namespace)
+		h.inPodsOf(c, namespace, operator)
 		h.sets("GC_K8S_DOLT_HOST=nowhere." + namespace + ".svc.cluster.local")
 		e := h.examine()
 		e.troubles(1, 0)

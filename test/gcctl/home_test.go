@@ -41,6 +41,7 @@ func newHome(t *testing.T) *home {
 		"HOME=" + filepath.Join(dir, "home"), "XDG_STATE_HOME=" + filepath.Join(dir, "state"), "XDG_RUNTIME_DIR=" + filepath.Join(dir, "run"),
 		"PATH=" + programs + ":" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TERM=xterm-256color", "USER=tester", "SHELL=/bin/sh", "PS1=$ ",
 	}
+	t.TempDir() // made now, the test's outlives leave: a kubeconfig may lie there
 	t.Cleanup(h.leave)
 	return h
 }

@@ -12,9 +12,15 @@ import (
 	"github.com/gascity/agentd/test/cluster"
 )
 
-// inPods makes pods of a namespace what this home's gcctl is about.
+// inPods makes pods of a namespace what this home's gcctl is about. It may do there what deploy/ allows the operator, and nothing else.
 func (h *home) inPods(c *cluster.Cluster, namespace string) {
-	h.sets("KUBECONFIG="+c.Kubeconfig, "GC_SESSION=exec:gc-session-k8s", "GC_K8S_NAMESPACE="+namespace,
+	h.t.Helper()
+	h.inPodsOf(c, namespace, c.Operator(h.t, namespace))
+}
+
+// inPodsOf is inPods for somebody else.
+func (h *home) inPodsOf(c *cluster.Cluster, namespace, kubeconfig string) {
+	h.sets("KUBECONFIG="+kubeconfig, "GC_SESSION=exec:gc-session-k8s", "GC_K8S_NAMESPACE="+namespace,
 		"GC_K8S_IMAGE="+c.Image, "GC_K8S_AGENTD_IMAGE="+c.Agentd, "GC_K8S_CPU_REQUEST=10m", "GC_K8S_MEM_REQUEST=32Mi")
 }
 
@@ -38,10 +44,17 @@ func TestEverythingThatGcctlDoesItDoesWithPods(t *testing.T) {
 	if said := h.run("ls"); !strings.Contains(said.stderr, `no sessions in namespace "`+namespace+`"`) {
 		t.Errorf("before there is one, the list says %q", said.stderr)
 	}
+	watch := h.tail("ls", "-w", "-o", "name")
 	h.start("bare", "exec bash --norc")
 	h.ok("start", "-q", "-C", folder, "-e", "GREETING=hello", "full", "--", "PS1='% ' exec bash --norc")
 	if list := h.ok("ls", "-o", "name"); list != "bare\nfull\n" {
 		t.Errorf("the list is %q", list)
+	}
+	if came := watch.line() + " " + watch.line(); came != "bare full" {
+		t.Errorf("ls -w tells of %q", came)
+	}
+	if status := watch.interrupt(); status != 130 {
+		t.Errorf("Ctrl-C ends ls -w with status %d", status)
 	}
 	pods := strings.Fields(c.Run(t, "-n", namespace, "get", "pods", "-l", "app=gc-agent", "-o", "jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName} {end}"))
 	wide := h.ok("ls", "-o", "wide")
@@ -79,6 +92,11 @@ func TestEverythingThatGcctlDoesItDoesWithPods(t *testing.T) {
 	if got := h.run("peek", "bore"); got.status != 1 || !strings.Contains(got.stderr, `no session "bore"`) || !strings.Contains(got.stderr, `did you mean "bare"?`) {
 		t.Errorf("a wrong name: %+v", got)
 	}
+	h.ok("keys", "full", "C-d")
+	h.until("its agent has ended", func() bool { return h.session("full").State == wire.StateExited })
+	if log := h.ok("logs", "full"); !strings.Contains(log, "hello-/workspace\n") {
+		t.Errorf("the log that it left is %q", log)
+	}
 	h.ok("stop", "bare")
 	if left := c.Run(t, "-n", namespace, "get", "pods", "-o", "name"); strings.Contains(left, "bare") {
 		t.Errorf("after the stop there is %s", left)
@@ -90,7 +108,7 @@ func TestFlagsSayWhichPodsAreMeant(t *testing.T) {
 	c := cluster.Need(t)
 	one, two := c.Namespace(t), c.Namespace(t)
 	h := newHome(t)
-	h.inPods(c, one)
+	h.inPodsOf(c, one, c.Kubeconfig) // no role is for more than a namespace
 	h.start("here", "cat")
 	h.ok("-n", two, "start", "-q", "there", "--image", c.Image, "--", "cat")
 	t.Cleanup(func() { h.run("-n", two, "hub", "stop") })
@@ -144,8 +162,9 @@ func TestAttachToAPod(t *testing.T) {
 	for name, hub := range map[string]string{"through the hub": "", "without a hub": "off"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			namespace := c.Namespace(t)
 			h := newHome(t)
-			h.inPods(c, c.Namespace(t))
+			h.inPods(c, namespace)
 			h.sets("GC_HUB=" + hub)
 			h.start("s", "exec bash --norc")
 			p := h.attached(91, 27, "s")
