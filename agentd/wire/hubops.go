@@ -8,7 +8,7 @@ type Start struct {
 	// City labels the session with the gc workspace that owns it; empty: taken from the env's GC_CITY or GC_CITY_PATH.
 	City string `json:"city,omitempty"`
 	// BaseEnv is the environment of whoever asks, as os.Environ gives it. Local sessions get it under Env, as a program that the caller started
-	// itself would; the hub's own environment is that of whichever call happened to start it. Sessions elsewhere don't get it.
+	// itself would; the hub's own environment is that of whichever call happened to start it. Sessions elsewhere don't get it; the settings of their place are in it.
 	BaseEnv []string `json:"base_env,omitempty"`
 	// Columns and Rows are the window's size before anyone attaches; 0 means 200×50.
 	Columns int `json:"columns,omitempty"`
@@ -77,6 +77,8 @@ type ListReply struct {
 // CheckImage asks whether an image can be used.
 type CheckImage struct {
 	Image string `json:"image"`
+	// BaseEnv is the environment of whoever asks, as in Start: the settings of a start's pod are in it.
+	BaseEnv []string `json:"base_env,omitempty"`
 }
 
 // HubStatus answers OpHubStatus.

@@ -152,7 +152,7 @@ func (nothing) Stale() bool                                         { return fal
 func (nothing) Files(*wire.Start, *wire.Launch) ([]hubs.Files, error) {
 	return nil, nil
 }
-func (nothing) CheckImage(context.Context, string) error { return nil }
+func (nothing) CheckImage(context.Context, wire.CheckImage) error { return nil }
 func (nothing) Create(context.Context, hubs.Spec) (hubs.Endpoint, error) {
 	return nil, errors.New("no")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 
@@ -120,7 +121,7 @@ func isAttached(ctx context.Context, r *run, args []string) error {
 }
 
 func checkImage(ctx context.Context, r *run, args []string) error {
-	return r.link.call(ctx, repeatable, mux.Request{Op: wire.OpCheckImage, Body: wire.CheckImage{Image: args[0]}}, nil)
+	return r.link.call(ctx, repeatable, mux.Request{Op: wire.OpCheckImage, Body: wire.CheckImage{Image: args[0], BaseEnv: os.Environ()}}, nil)
 }
 
 func protocol(_ context.Context, r *run, _ []string) error {

@@ -25,8 +25,8 @@ type Backend interface {
 	Create(ctx context.Context, spec Spec) (Endpoint, error)
 	// Files gives what of this machine's files a start copies to the session, in order, each laid over the last. The launch has been adapted.
 	Files(start *wire.Start, launch *wire.Launch) ([]Files, error)
-	// CheckImage says whether sessions can use that image.
-	CheckImage(ctx context.Context, image string) error
+	// CheckImage says whether a start with that image, and the settings in that environment, would find it usable.
+	CheckImage(ctx context.Context, q wire.CheckImage) error
 	// Stale says whether what the backend was opened with has come to mean another place. A hub then leaves, and the next one finds the new place. It is cheap.
 	Stale() bool
 }

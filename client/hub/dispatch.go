@@ -33,7 +33,7 @@ func (h *Hub) answer(ctx context.Context, x *mux.Exchange) (any, error) {
 		if err := x.Decode(&q); err != nil {
 			return nil, err
 		}
-		return nil, h.backend.CheckImage(ctx, q.Image)
+		return nil, h.backend.CheckImage(ctx, q)
 	case wire.OpHubStatus:
 		return h.status(), nil
 	case wire.OpHubStop:

@@ -31,8 +31,8 @@ func newBackend(t *testing.T) *fakeBackend {
 func (b *fakeBackend) Name() string                                     { return "fake" }
 func (b *fakeBackend) Stale() bool                                      { return b.stale.Load() }
 func (b *fakeBackend) Files(*wire.Start, *wire.Launch) ([]Files, error) { return b.files, nil }
-func (b *fakeBackend) CheckImage(_ context.Context, image string) error {
-	if image == "bad" {
+func (b *fakeBackend) CheckImage(_ context.Context, q wire.CheckImage) error {
+	if q.Image == "bad" && len(q.BaseEnv) == 1 {
 		return wire.Errorf(wire.CodeFailed, "no such image")
 	}
 	return nil

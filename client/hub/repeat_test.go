@@ -196,7 +196,7 @@ func TestAnUnknownOperationIsAnAnswer(t *testing.T) {
 	if err := w.ask(wire.OpLaunch, "s", wire.Launch{}, nil); wire.CodeOf(err) != wire.CodeUnknownOp {
 		t.Errorf("a launch past the hub's start: %v", err)
 	}
-	if err := w.ask(wire.OpCheckImage, "", wire.CheckImage{Image: "bad"}, nil); wire.CodeOf(err) != wire.CodeFailed {
+	if err := w.ask(wire.OpCheckImage, "", wire.CheckImage{Image: "bad", BaseEnv: []string{"A=b"}}, nil); wire.CodeOf(err) != wire.CodeFailed {
 		t.Errorf("check-image: %v", err)
 	}
 	var status wire.HubStatus

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/version"
@@ -128,8 +127,7 @@ type Settings struct {
 	Dolt       string
 	DoltWanted bool
 
-	pullSecret string
-	pullPolicy corev1.PullPolicy
+	settings settings
 }
 
 // SettingsOf reads an environment, as os.Environ gives it. What can't be right is said by the variable's name.
@@ -143,13 +141,12 @@ func SettingsOf(env []string) (Settings, error) {
 	for _, name := range []string{"GC_K8S_DOLT_HOST", "GC_K8S_DOLT_PORT", "GC_DOLT_HOST", "GC_DOLT_PORT"} {
 		wanted = wanted || v.or(name, "") != ""
 	}
-	return Settings{
-		Image: s.image, AgentdImage: s.agentdImage, Dolt: s.doltHost + ":" + s.doltPort, DoltWanted: wanted,
-		pullSecret: s.pullSecret, pullPolicy: s.pullPolicy,
-	}, nil
+	return Settings{Image: s.image, AgentdImage: s.agentdImage, Dolt: s.doltHost + ":" + s.doltPort, DoltWanted: wanted, settings: s}, nil
 }
 
-// Trial is a trial of one of the settings' images.
+// Trial is a trial of one image alone, in a pod that the settings shape.
 func (s Settings) Trial(image string, command ...string) Trial {
-	return Trial{Image: image, Command: command, pullSecret: s.pullSecret, pullPolicy: s.pullPolicy}
+	trial := Trial{Image: image, Command: command, settings: s.settings}
+	trial.settings.agentdImage = ""
+	return trial
 }

@@ -1,36 +1,43 @@
 package kube
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/client/hub"
 )
 
 const (
-	// checkTime bounds the check of an image, which may have to be pulled. gc gives an operation 30 s.
-	checkTime = 25 * time.Second
+	// checkTime bounds the check of an image, which may have to be pulled. gc gives an operation 30 s, and why it failed is looked for after it.
+	checkTime = 24 * time.Second
 	// checkApp labels pods that check something, to tell them from agents'.
 	checkApp = "agentd-check"
 )
 
-// CheckImage lets a pod of that image say its agentd's version: whether nodes can pull an image, nothing else tells.
-func (b *Backend) CheckImage(ctx context.Context, image string) error {
-	if !isImage(image) {
-		return bad("image %q: that can't be an image's name", image)
+// CheckImage lets the agentd of a pod as a start would make it tell whether an agent could run there: whether nodes can pull an image, nothing else tells.
+func (b *Backend) CheckImage(ctx context.Context, q wire.CheckImage) error {
+	if !isImage(q.Image) {
+		return bad("image %q: that can't be an image's name", q.Image)
+	}
+	s, err := parseSettings(append(slices.Clone(q.BaseEnv), "GC_K8S_IMAGE="+q.Image))
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	_, err := b.Try(ctx, Trial{Image: image, Command: []string{"agentd", "version"}})
+	said, err := b.Try(ctx, Trial{Image: q.Image, Command: []string{s.agentd(), "check"}, settings: s})
+	if err != nil && said != "" {
+		return wire.Errorf(wire.CodeFailed, "image %q: %s", q.Image, oneLine(said))
+	}
 	return err
 }
 
@@ -39,19 +46,18 @@ func neverRan(end *corev1.ContainerStateTerminated) bool {
 	return end.Reason == "StartError" || end.Reason == "ContainerCannotRun"
 }
 
-// Trial is a command to run in an image.
+// Trial is a command to run in an image, in a pod like a session's.
 type Trial struct {
 	Image   string
 	Command []string
 
-	pullSecret string
-	pullPolicy corev1.PullPolicy
+	settings settings // what the pod is like otherwise
 }
 
 // Try runs a command in a pod of its own, which is removed again, and gives what it printed. A command that fails is an error with that.
 func (b *Backend) Try(ctx context.Context, trial Trial) (string, error) {
 	pods := b.client.core.Pods(b.target.Namespace)
-	pod := checkPod(trial)
+	pod := trialPod(b.target.Namespace, trial)
 	made, err := pods.Create(ctx, pod, metav1.CreateOptions{})
 	if !refused(err) { // one may have been made although the answer was lost
 		defer b.removeCheck(ctx, pod.Name)
@@ -75,7 +81,7 @@ func (b *Backend) Try(ctx context.Context, trial Trial) (string, error) {
 			}
 		}
 		if t := diagnose(pod); t.what != "" && t.patience == 0 {
-			return "", wire.Errorf(t.code, "%s", oneLine(t.what))
+			return "", b.tryTrouble(ctx, pod, t)
 		}
 		select {
 		case <-tick.C:
@@ -84,38 +90,38 @@ func (b *Backend) Try(ctx context.Context, trial Trial) (string, error) {
 			if t.what == "" {
 				t = trouble{what: fmt.Sprintf("the pod that tries image %q did not come up in time", trial.Image), code: wire.CodeUnavailable}
 			}
-			return "", wire.Errorf(t.code, "%s", oneLine(t.what))
+			return "", b.tryTrouble(ctx, pod, t)
 		}
 	}
 }
 
-func checkPod(trial Trial) *corev1.Pod {
-	uid := int64(defaultUID)
-	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "agentd-check-" + strings.ToLower(rand.Text()[:10]), Labels: map[string]string{labelApp: checkApp}},
-		Spec: corev1.PodSpec{
-			RestartPolicy: corev1.RestartPolicyNever, AutomountServiceAccountToken: ptr(false), EnableServiceLinks: ptr(false),
-			TerminationGracePeriodSeconds: ptr(int64(1)), ActiveDeadlineSeconds: ptr(int64(60)),
-			SecurityContext: &corev1.PodSecurityContext{
-				RunAsNonRoot: ptr(true), RunAsUser: &uid, SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-			},
-			Containers: []corev1.Container{{
-				Name: agentContainer, Image: trial.Image, ImagePullPolicy: cmp.Or(trial.pullPolicy, corev1.PullIfNotPresent), Command: trial.Command, SecurityContext: unprivileged(),
-				Resources: trialResources(),
-			}},
-		},
-	}
-	if trial.pullSecret != "" {
-		pod.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: trial.pullSecret}}
-	}
-	return pod
+// tryTrouble puts what keeps a trial's pod from coming up in the words of a start.
+func (b *Backend) tryTrouble(ctx context.Context, pod *corev1.Pod, t trouble) error {
+	return wire.Errorf(t.code, "%s", with(oneLine(t.what), newEndpoint(b, pod).evidence(ctx)))
 }
 
-// trialResources are little, but something: a namespace with a quota demands that every container says what it takes.
-func trialResources() corev1.ResourceRequirements {
-	little := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("32Mi")}
-	most := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("256Mi")}
-	return corev1.ResourceRequirements{Requests: little, Limits: most}
+// trialPod is a session's pod, less what a trial has no use for: the agent's secrets, its account's token, and probes of what serves nothing. By its labels it
+// is nobody's agent.
+func trialPod(namespace string, trial Trial) *corev1.Pod {
+	s := trial.settings
+	s.image = trial.Image
+	pod := newPod(namespace, hub.Spec{}, s)
+	pod.ObjectMeta = metav1.ObjectMeta{
+		Name: "agentd-check-" + strings.ToLower(rand.Text()[:10]), Namespace: namespace,
+		Labels: map[string]string{labelApp: checkApp}, Annotations: map[string]string{annotationPasswd: passwd(s)},
+	}
+	pod.Spec.AutomountServiceAccountToken = ptr(false)
+	pod.Spec.TerminationGracePeriodSeconds, pod.Spec.ActiveDeadlineSeconds = ptr(int64(1)), ptr(int64(60))
+	container := &pod.Spec.Containers[0]
+	container.Command = trial.Command
+	container.StartupProbe, container.LivenessProbe, container.ReadinessProbe = nil, nil, nil
+	secret := map[string]bool{}
+	pod.Spec.Volumes = slices.DeleteFunc(pod.Spec.Volumes, func(v corev1.Volume) bool {
+		secret[v.Name] = v.Secret != nil
+		return v.Secret != nil
+	})
+	container.VolumeMounts = slices.DeleteFunc(container.VolumeMounts, func(m corev1.VolumeMount) bool { return secret[m.Name] })
+	return pod
 }
 
 // outcome gives what the command printed.

@@ -65,9 +65,8 @@ func newPod(namespace string, spec hub.Spec, s settings) *corev1.Pod {
 	if s.pullSecret != "" {
 		pod.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: s.pullSecret}}
 	}
-	agentd := "agentd"
+	agentd := s.agentd()
 	if s.agentdImage != "" {
-		agentd = installedAt + "/agentd"
 		pod.Spec.InitContainers = []corev1.Container{{
 			Name: initContainer, Image: s.agentdImage, ImagePullPolicy: s.pullPolicy,
 			Command: []string{"/agentd", "install", agentd}, SecurityContext: unprivileged(), Resources: installResources(s),
@@ -86,6 +85,14 @@ func newPod(namespace string, spec hub.Spec, s settings) *corev1.Pod {
 		ReadinessProbe: probe("/readyz", 2, 1),
 	}}
 	return pod
+}
+
+// agentd is the program in the agent's container: the image's own, or the one that is put there.
+func (s settings) agentd() string {
+	if s.agentdImage != "" {
+		return installedAt + "/agentd"
+	}
+	return "agentd"
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -19,14 +19,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// api answers as an API server would, within the process: so the real client is used in front of any fault, also in a bubble of testing/synctest.
+// api answers as an API server would, with an object or a log's text, within the process: so the real client is used in front of any fault, also in a bubble of testing/synctest.
 type api func(r *http.Request, body []byte) (int, any)
 
 // RoundTrip answers one request.
 func (a api) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte
+	var err error
 	if r.Body != nil {
-		var err error
 		if body, err = io.ReadAll(r.Body); err != nil {
 			return nil, err
 		}
@@ -35,8 +35,10 @@ func (a api) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	status, object := a(r, body)
-	text, err := json.Marshal(object)
-	if err != nil {
+	var text []byte
+	if log, ok := object.(string); ok {
+		text = []byte(log)
+	} else if text, err = json.Marshal(object); err != nil {
 		return nil, err
 	}
 	return &http.Response{

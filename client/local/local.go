@@ -67,7 +67,7 @@ func (b *Backend) Name() string { return "local" }
 func (b *Backend) Stale() bool { return false }
 
 // CheckImage succeeds: local sessions run on this machine itself, whatever image is named.
-func (b *Backend) CheckImage(context.Context, string) error { return nil }
+func (b *Backend) CheckImage(context.Context, wire.CheckImage) error { return nil }
 
 // Scan gives every session with a folder. It reads the folders only when one came or went.
 func (b *Backend) Scan(context.Context) ([]hub.Endpoint, error) {

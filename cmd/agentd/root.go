@@ -57,7 +57,7 @@ func command(stdout, stderr io.Writer) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w\nagentd: hint: %s --help lists the flags", err, c.CommandPath())
 	})
-	root.AddCommand(life, serveCommand(stdout, stderr), installCommand(), healthzCommand(), dialCommand(), versionCommand())
+	root.AddCommand(life, serveCommand(stdout, stderr), installCommand(), healthzCommand(), dialCommand(), checkCommand(), versionCommand())
 	return root
 }
 
@@ -67,10 +67,14 @@ func versionCommand() *cobra.Command {
 		Short: "Print the version and the protocol",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			fmt.Fprintf(c.OutOrStdout(), "agentd %s (%s)\n", wire.BuildVersion(), wire.Subprotocol)
+			sayVersion(c.OutOrStdout())
 			return nil
 		},
 	}
+}
+
+func sayVersion(w io.Writer) {
+	fmt.Fprintf(w, "agentd %s (%s)\n", wire.BuildVersion(), wire.Subprotocol)
 }
 
 func healthzCommand() *cobra.Command {

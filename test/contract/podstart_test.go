@@ -4,13 +4,13 @@ import (
 	"encoding/json"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gascity/agentd/test/binaries"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/gascity/agentd/test/cluster/archive"
 )
 
@@ -239,7 +239,9 @@ func TestTheAgentRunsAsTheUserThatIsAskedFor(t *testing.T) {
 func TestAPrebakedImageKeepsItsWorkspace(t *testing.T) {
 	t.Parallel()
 	g := newPods(t)
-	image := g.image("prebaked", archive.File{Path: "workspace/baked", Mode: 0o644, Content: []byte("from the image\n")})
+	image := g.image("prebaked", func(i v1.Image) (v1.Image, error) {
+		return archive.WithFiles(i, archive.File{Path: "workspace/baked", Mode: 0o644, Content: []byte("from the image\n")})
+	})
 	g.env = append(g.env, "GC_K8S_PREBAKED=true", "GC_K8S_IMAGE="+image)
 	g.write("from the laptop", "work", "file")
 	g.start("s", config{"command": "pwd; ls -A; cat baked; touch mine && echo written; exec cat"})
@@ -247,38 +249,6 @@ func TestAPrebakedImageKeepsItsWorkspace(t *testing.T) {
 	if screen, want := g.ok("peek", "s", "0"), "/workspace\nbaked\nfrom the image\nwritten"; strings.TrimRight(screen, "\n") != want {
 		t.Errorf("the screen is %q, want %q", screen, want)
 	}
-}
-
-// image gives the cluster an image that is the agents' with more files in it, and returns its name.
-func (g *gc) image(name string, files ...archive.File) string {
-	g.t.Helper()
-	if os.Getenv("E2E_KUBECONFIG") != "" {
-		g.t.Skip("E2E_KUBECONFIG is set: that cluster is not given an image of this test's")
-	}
-	root, err := binaries.Root()
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	image, err := archive.Read(filepath.Join(root, "dist", "agent.tar"))
-	if err == nil {
-		image, err = archive.WithFiles(image, files...)
-	}
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	digest, err := image.ConfigName()
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	name = "localhost/" + name + ":" + digest.Hex[:12] // another content is another image
-	file := filepath.Join(g.t.TempDir(), "image.tar")
-	if err := archive.Write(file, image, name); err != nil {
-		g.t.Fatal(err)
-	}
-	if out, err := exec.CommandContext(g.t.Context(), filepath.Join(root, "test", "cluster", "cluster"), "load", file).CombinedOutput(); err != nil {
-		g.t.Fatalf("load %s: %v: %s", file, err, out)
-	}
-	return name
 }
 
 func TestCredentialsArriveAndAreRefreshed(t *testing.T) {

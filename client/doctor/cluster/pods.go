@@ -35,15 +35,15 @@ func (c *Cluster) rehearse(ctx context.Context) []doctor.Finding {
 	return one(doctor.Good("an agent's pod would be admitted"))
 }
 
-// trials are what can only be found out in pods.
+// trials are what can only be found out in pods. They come one after the other: each takes as much room as an agent, and there may be room for just one.
 func (c *Cluster) trials() []doctor.Check {
 	if c.config.NoPods {
 		return nil
 	}
 	return []doctor.Check{
 		{Group: podsGroup, Name: agentdCheck, Needs: []string{podCheck}, Within: trialTime, Run: c.agentdImage},
-		{Group: podsGroup, Name: imageCheck, Needs: []string{podCheck}, Within: trialTime, Run: c.image},
-		{Group: podsGroup, Name: "whether Dolt is reached", Needs: []string{podCheck, agentdCheck}, Within: trialTime, Run: c.dolt},
+		{Group: podsGroup, Name: imageCheck, Needs: []string{podCheck}, After: []string{agentdCheck}, Within: trialTime, Run: c.image},
+		{Group: podsGroup, Name: "whether Dolt is reached", Needs: []string{podCheck, agentdCheck}, After: []string{imageCheck}, Within: trialTime, Run: c.dolt},
 	}
 }
 
@@ -60,18 +60,18 @@ func (c *Cluster) agentdImage(ctx context.Context) []doctor.Finding {
 	trial := c.agentd("version")
 	said, err := c.backend.Try(ctx, trial)
 	if err != nil {
-		return one(imageTrouble(ctx, err))
+		return one(imageTrouble(err))
 	}
 	return one(doctor.Good("image %q has %s; a pod of it was done in %.1f s", trial.Image, said, time.Since(begun).Seconds()))
 }
 
-// imageTrouble is why a trial of an image failed; the error names the image.
-func imageTrouble(ctx context.Context, err error) doctor.Finding {
+// imageTrouble is why a trial of an image failed; the error names the image, also when its time was up.
+func imageTrouble(err error) doctor.Finding {
 	hint := ""
 	if strings.Contains(err.Error(), "pull") {
 		hint = "a node must be able to pull it: is the name right, and GC_K8S_IMAGE_PULL_SECRET set for a registry that wants a password?"
 	}
-	return doctor.Bad(hint, "%v", timedOut(ctx, err))
+	return doctor.Bad(hint, "%v", err)
 }
 
 // probe tells of an image whether it has tmux, which agentd runs the agent in, and of the node what time it is.
@@ -81,7 +81,7 @@ func (c *Cluster) image(ctx context.Context) []doctor.Finding {
 	begun := time.Now()
 	said, err := c.backend.Try(ctx, c.settings.Trial(c.settings.Image, "sh", "-c", probe))
 	if err != nil {
-		return one(imageTrouble(ctx, err))
+		return one(imageTrouble(err))
 	}
 	tmux, stamp, _ := strings.Cut(said, "\n")
 	found := []doctor.Finding{doctor.Good("image %q has %s", c.settings.Image, tmux)}

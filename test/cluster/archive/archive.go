@@ -39,6 +39,15 @@ func With(image v1.Image, programs ...string) (v1.Image, error) {
 	return WithFiles(image, files...)
 }
 
+// Without takes programs out of an image's /usr/local/bin.
+func Without(image v1.Image, programs ...string) (v1.Image, error) {
+	var files []File
+	for _, program := range programs {
+		files = append(files, File{Path: "usr/local/bin/.wh." + program}) // an upper layer's word for what it hides of those below
+	}
+	return WithFiles(image, files...)
+}
+
 // File is a file of an image.
 type File struct {
 	Path    string // from the root, without a slash before it
