@@ -34,9 +34,10 @@ func newDoctor(a *app) *cobra.Command {
 
 Of pods it checks the API server, the namespace and its keys, your permissions,
 the settings GC_K8S_*, whether images can be pulled and hold what is needed, and
-whether Dolt is reached from inside; for the latter it runs pods that take
-seconds and are removed again. Of this machine it checks programs, folders and
-keys. Then it asks the hub, and each agent.
+whether Dolt is reached from inside, where GC_DOLT_HOST and GC_DOLT_PORT send
+agents; for the latter it runs pods that take seconds and are removed again. Of
+this machine it checks programs, folders and keys. Then it asks the hub, and
+each agent.
 
 The status is 1 when something fails. Warnings (!) don't fail.`,
 		Example: `  gcctl doctor

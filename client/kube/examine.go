@@ -123,11 +123,9 @@ func (b *Backend) ExamineKeys(ctx context.Context) (Keys, error) {
 // Settings are what the environment says of pods.
 type Settings struct {
 	Image, AgentdImage string
-	// Dolt is where agents are sent for the cluster's Dolt server, HOST:PORT. DoltWanted says that something in the environment speaks of one.
-	Dolt       string
-	DoltWanted bool
 
-	settings settings
+	settings  settings
+	variables variables
 }
 
 // SettingsOf reads an environment, as os.Environ gives it. What can't be right is said by the variable's name.
@@ -136,12 +134,7 @@ func SettingsOf(env []string) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	v := variablesOf(env)
-	wanted := false
-	for _, name := range []string{"GC_K8S_DOLT_HOST", "GC_K8S_DOLT_PORT", "GC_DOLT_HOST", "GC_DOLT_PORT"} {
-		wanted = wanted || v.or(name, "") != ""
-	}
-	return Settings{Image: s.image, AgentdImage: s.agentdImage, Dolt: s.doltHost + ":" + s.doltPort, DoltWanted: wanted, settings: s}, nil
+	return Settings{Image: s.image, AgentdImage: s.agentdImage, settings: s, variables: variablesOf(env)}, nil
 }
 
 // Trial is a trial of one image alone, in a pod that the settings shape.

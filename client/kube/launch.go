@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"net"
 	"path"
 	"path/filepath"
 	"strings"
@@ -144,36 +143,4 @@ func (c city) named(text string) string {
 
 func isNameRune(r rune) bool {
 	return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || r == utf8.RuneError
-}
-
-// doltVariables are all that tell an agent where Dolt is.
-var doltVariables = [][2]string{{"GC_DOLT_HOST", "GC_DOLT_PORT"}, {"BEADS_DOLT_SERVER_HOST", "BEADS_DOLT_SERVER_PORT"}}
-
-// putDolt says where Dolt is. What the laptop calls so is not what a pod must: a loopback address there means the cluster's Dolt here.
-func putDolt(env map[string]string, s settings) error {
-	host, port := env["GC_DOLT_HOST"], env["GC_DOLT_PORT"]
-	for _, names := range doltVariables {
-		delete(env, names[0])
-		delete(env, names[1])
-	}
-	switch {
-	case host == "" && port == "":
-		return nil
-	case host != "" && port == "":
-		return wire.Errorf(wire.CodeBadRequest, "GC_DOLT_HOST is %q and GC_DOLT_PORT is not set: set both, or neither", host)
-	case host == "" || isLoopback(host):
-		host, port = s.doltHost, s.doltPort
-	}
-	for _, names := range doltVariables {
-		env[names[0]], env[names[1]] = host, port
-	}
-	return nil
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
-		return true
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return ip != nil && (ip.IsLoopback() || ip.IsUnspecified())
 }

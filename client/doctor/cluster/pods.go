@@ -94,18 +94,22 @@ func (c *Cluster) image(ctx context.Context) []doctor.Finding {
 	return found
 }
 
-// dolt connects to the Dolt server from inside. Not everybody has one: where nothing speaks of it, its absence is just told.
+// dolt connects to the Dolt server from inside, where agents are sent. Not everybody has one: where nothing speaks of it, its absence is just told.
 func (c *Cluster) dolt(ctx context.Context) []doctor.Finding {
-	_, err := c.backend.Try(ctx, c.agentd("dial", c.settings.Dolt))
+	dolt, err := c.settings.Dolt()
+	if err != nil {
+		return one(doctor.Bad("where gc hands them on like this, starts are refused", "%v", err))
+	}
+	_, err = c.backend.Try(ctx, c.agentd("dial", dolt.Address))
 	if err == nil {
-		return one(doctor.Good("pods reach Dolt at %s", c.settings.Dolt))
+		return one(doctor.Good("pods reach Dolt at %s (%s)", dolt.Address, dolt.Why))
 	}
 	if strings.Contains(err.Error(), "unknown command") {
 		return one(doctor.Doubtful("build or pull a newer one", "the image's agentd is too old to try whether pods reach Dolt"))
 	}
-	text := fmt.Sprintf("pods don't reach Dolt at %s: %v", c.settings.Dolt, timedOut(ctx, err))
-	if c.settings.DoltWanted {
-		return one(doctor.Bad("deploy/ brings a Dolt server; GC_K8S_DOLT_HOST and GC_K8S_DOLT_PORT name another", "%s", text))
+	text := fmt.Sprintf("pods don't reach Dolt at %s (%s): %v", dolt.Address, dolt.Why, err)
+	if dolt.Wanted {
+		return one(doctor.Bad("deploy/ brings a Dolt server; "+dolt.Variables+" name another", "%s", text))
 	}
 	return one(doctor.Doubtful("deploy/ brings a Dolt server; agents that need none can do without", "%s", text))
 }
