@@ -2,6 +2,7 @@ package docs
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -184,6 +185,35 @@ func TestTheKubernetesPageListsTheSettingsOfTheSource(t *testing.T) {
 				t.Errorf("%s: the source doesn't know the default %q", r[0], value)
 			}
 		}
+	}
+}
+
+// A host without a port, which one would come to by these lines, is refused.
+func TestWhoIsToldToSetDoltsHostIsToldToSetItsPort(t *testing.T) {
+	t.Parallel()
+	told := 0
+	for _, folder := range []string{"deploy", "docs"} {
+		err := fs.WalkDir(os.DirFS(root), folder, func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			for paragraph := range strings.SplitSeq(read(t, name), "\n\n") {
+				if !strings.Contains(paragraph, "GC_DOLT_HOST=") {
+					continue
+				}
+				told++
+				if !strings.Contains(paragraph, "GC_DOLT_PORT=") {
+					t.Errorf("%s says to set GC_DOLT_HOST, and not GC_DOLT_PORT:\n%s", name, paragraph)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if told == 0 {
+		t.Error("nothing says to set GC_DOLT_HOST any more")
 	}
 }
 
