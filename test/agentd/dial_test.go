@@ -17,7 +17,7 @@ func TestDialTellsWhetherAServerCanBeReached(t *testing.T) {
 		t.Errorf("somebody listens: status %d, %q", status, out)
 	}
 	l.Close()
-	if status, out := command(t, nil, "dial", address); status != 1 || !strings.Contains(out, "connection refused") || !strings.Contains(out, address) {
+	if status, out := command(t, nil, "dial", "--within", "500ms", address); status != 1 || !strings.Contains(out, "connection refused") || !strings.Contains(out, address) {
 		t.Errorf("nobody listens: status %d, %q", status, out)
 	}
 	if status, out := command(t, nil, "dial", "no-port"); status != 1 || !strings.Contains(out, "missing port") {
