@@ -19,7 +19,7 @@ ARCH         ?= $(shell $(GO) env GOARCH)
 PROGRAMS  := agentd gcctl gc-session-local gc-session-k8s gc-events-local gc-events-k8s
 IMAGED    := agentd gcctl gc-session-k8s gc-events-k8s
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
-SCRIPTS   := .ci/run test/needs test/vuln test/demo/demo images/agent/setup $(addprefix test/cluster/,cluster node pki programs) deploy/base/dolt/password.sh test/deploy/dolt test/eventscript/gc-events-k8s
+SCRIPTS   := .ci/run test/needs test/vuln test/demo/demo images/agent/setup $(addprefix test/cluster/,cluster node nopolicies pki programs) deploy/base/dolt/password.sh test/deploy/dolt test/eventscript/gc-events-k8s
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0

@@ -133,6 +133,9 @@ func TestPoliciesLetInWhoTheyNameAndNobodyElse(t *testing.T) {
 		}
 		t.Fatal("an agent's pod can be called")
 	}
+	if !n.comes(false, "stranger", "dolt", doltPort) {
+		t.Error("everyone may call Dolt")
+	}
 	// An agent that starts now: the node's probes make it ready, and it is reached by port-forward.
 	gc(`{"command": "cat"}`, "start", "after")
 	after := n.pod("after")
@@ -147,9 +150,6 @@ func TestPoliciesLetInWhoTheyNameAndNobodyElse(t *testing.T) {
 		if n.lets(app, before, health) {
 			t.Errorf("%s may call an agent's pod", app)
 		}
-	}
-	if !n.comes(false, "stranger", "dolt", doltPort) {
-		t.Error("everyone may call Dolt")
 	}
 	for _, session := range []string{"before", "after"} {
 		if got := gc("", "is-running", session); got != "true" {

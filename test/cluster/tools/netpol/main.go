@@ -1,15 +1,11 @@
-// Command netpol enforces network policies on the pods of this node: kube-router's engine, without its routing and its proxy. It ends with SIGTERM, and
-// takes its rules with it.
+// Command netpol enforces network policies on the pods of this node: kube-router's engine, without its routing and its proxy. It runs until it is killed, and leaves its rules.
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 
 	"github.com/cloudnativelabs/kube-router/v2/pkg/controllers/netpol"
 	"github.com/cloudnativelabs/kube-router/v2/pkg/healthcheck"
@@ -25,15 +21,11 @@ func main() {
 	node := flag.String("node", "", "the name of this node")
 	services := flag.String("services", "", "the Services' addresses, as CIDR")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	if err := enforce(ctx, *kubeconfig, *node, *services); err != nil {
-		fmt.Fprintln(os.Stderr, "netpol:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "netpol:", enforce(*kubeconfig, *node, *services))
+	os.Exit(1)
 }
 
-func enforce(ctx context.Context, kubeconfig, node, services string) error {
+func enforce(kubeconfig, node, services string) error {
 	client, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", kubeconfig, err)
@@ -54,15 +46,9 @@ func enforce(ctx context.Context, kubeconfig, node, services string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer factory.Shutdown()
-	defer cancel()
-	factory.Start(ctx.Done())
-	for kind, synced := range factory.WaitForCacheSync(ctx.Done()) {
-		if !synced {
-			return fmt.Errorf("list %v: %w", kind, ctx.Err())
-		}
-	}
+	never := make(chan struct{})
+	factory.Start(never)
+	factory.WaitForCacheSync(never)
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
 		pods: c.PodEventHandler, policies: c.NetworkPolicyEventHandler, namespaces: c.NamespaceEventHandler,
 	} {
@@ -77,9 +63,6 @@ func enforce(ctx context.Context, kubeconfig, node, services string) error {
 	}()
 	var work sync.WaitGroup
 	work.Add(1)
-	c.Run(beats, ctx.Done(), &work)
-	work.Wait()
-	close(beats)
-	c.Cleanup()
+	c.Run(beats, never, &work)
 	return nil
 }
