@@ -42,15 +42,10 @@ func newWorld(t *testing.T, c *cluster.Cluster) *world {
 	if err := binaries.Build(w.bin); err != nil {
 		t.Fatal(err)
 	}
-	root, err := binaries.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Run(t, "-n", w.namespace, "apply", "-f", filepath.Join(root, "deploy", "base", "events.yaml"))
-	w.pruner = w.account("agentd-events-prune")
+	w.pruner = c.Account(t, w.namespace, "events.yaml", "agentd-events-prune")
 	w.env = []string{
 		"HOME=" + dir, "XDG_STATE_HOME=" + filepath.Join(dir, "state"), "XDG_RUNTIME_DIR=" + filepath.Join(dir, "run"), "PATH=" + os.Getenv("PATH"),
-		"LC_ALL=C.UTF-8", "KUBECONFIG=" + w.account("agentd-events"), "GC_K8S_NAMESPACE=" + w.namespace, "GC_SESSION=exec:gc-session-k8s",
+		"LC_ALL=C.UTF-8", "KUBECONFIG=" + c.Account(t, w.namespace, "events.yaml", "agentd-events"), "GC_K8S_NAMESPACE=" + w.namespace, "GC_SESSION=exec:gc-session-k8s",
 	}
 	if err := os.Mkdir(filepath.Join(dir, "run"), 0o700); err != nil {
 		t.Fatal(err)
@@ -64,14 +59,6 @@ func newWorld(t *testing.T, c *cluster.Cluster) *world {
 		}
 	})
 	return w
-}
-
-// account makes a service account with a role of the namespace's, and gives its kubeconfig.
-func (w *world) account(role string) (kubeconfig string) {
-	w.t.Helper()
-	w.cluster.Run(w.t, "-n", w.namespace, "create", "serviceaccount", role)
-	w.cluster.Bind(w.t, w.namespace, role, "role", role)
-	return w.cluster.As(w.t, w.namespace, role)
 }
 
 func (w *world) showLogs(dir string) {
