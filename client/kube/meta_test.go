@@ -83,7 +83,7 @@ func TestWhatAgentdLeftIsNewerThanTheMirror(t *testing.T) {
 		"both":                            {lastSaid(`{"GC_DRAIN_ACK":"no","gone":"1","large":"older"}`, left, nil), map[string]string{"GC_DRAIN_ACK": "yes", "large": "older"}, true},
 		"a mirror that was changed since": {lastSaid(`{"GC_NOTE":"later"}`, left, changed), map[string]string{"GC_NOTE": "later"}, true},
 		"the last screen":                 {lastSaid(`{"a":"1"}`, "words\nof the screen\n", nil), map[string]string{"a": "1"}, false},
-		"a message that is damaged":       {lastSaid(`{"a":"1"}`, left[:len(left)-9], nil), map[string]string{"a": "1"}, false},
+		"a message that is damaged":       {lastSaid(`{"a":"1"}`, left[:len("agentd metadata: {")+9], nil), map[string]string{"a": "1"}, false},
 		"Kubernetes' own message":         {lastSaid(`{"a":"1"}`, "The container could not be located when the pod was terminated", nil), map[string]string{"a": "1"}, false},
 		"a pod that runs":                 {running, map[string]string{"GC_DRAIN_ACK": "no"}, false},
 		"a pod without a status":          {podOf("s", "1"), map[string]string{}, false},

@@ -51,7 +51,7 @@ func (o *options) register(f *pflag.FlagSet) {
 	f.StringVar(&o.stateDir, "state-dir", defaultState, "folder for what outlives the agent: its metadata")
 	f.StringVar(&o.tmuxDir, "tmux-dir", existing(os.Getenv("TMUX_TMPDIR")), "TMUX_TMPDIR of the session's tmux server (default: the environment's, or tmux's own, /tmp)")
 	f.StringVar(&o.terminationLog, "termination-log", existing(podTerminationLog), "file for the agent's last screen")
-	f.BoolVar(&o.terminationMeta, "termination-meta", false, "end that file with the session's last metadata, for clients that can't read the state folder by then")
+	f.BoolVar(&o.terminationMeta, "termination-meta", false, "begin that file with the session's last metadata, for clients that can't read the state folder by then")
 	f.StringVar(&o.output, "output", "", "file for the agent's output as text lines, rotated at 4 MiB (default: stdout)")
 	f.DurationVar(&o.grace, "grace", defaultGrace, "how long the agent may take to end when told to")
 	f.DurationVar(&o.launchWithin, "launch-within", 0, "give up when no client has been connected for so long and none has launched an agent (default: never)")

@@ -90,7 +90,7 @@ func TestTheLastScreenGoesToTheTerminationLog(t *testing.T) {
 	d.waitText(c, "the reason")
 	d.call(c, wire.OpKeys, wire.Keys{Keys: []string{"Enter"}}, nil)
 	d.status()
-	if text := read(t, d.path("termination")); !strings.Contains(text, "the reason") || len(text) > 4096 {
+	if text := read(t, d.path("termination")); !strings.Contains(text, "the reason") || len(text) > 3<<10 {
 		t.Errorf("the termination log holds %q", text)
 	}
 }

@@ -1,5 +1,5 @@
-// Package lastwords is what agentd leaves in its container's termination message, which Kubernetes keeps with the pod's status: the agent's last screen, for people, and
-// in the last line the metadata, for clients. It is all that can be read of an agent that ended while no client was linked.
+// Package lastwords is what agentd leaves in its container's termination message, which Kubernetes keeps with the pod's status: in the first line the metadata, for
+// clients, and the agent's last screen, for people. It is all that can be read of an agent that ended while no client was linked.
 package lastwords
 
 import (
@@ -13,15 +13,17 @@ import (
 )
 
 const (
-	// Limit is what Kubernetes keeps of a termination message, in bytes.
-	Limit = 4096
-	// metaLimit bounds the line of metadata, so that some of the screen is left beside it.
-	metaLimit = 3 << 10
+	// Limit bounds a message, in bytes. The kubelet reads 4096 of a container, and keeps of them what is its share of the pod's 12 KiB: the first 3072 with four
+	// containers, as a mesh's and its init container make them. There the message is whole, so that people see the screen's end.
+	Limit = 3 << 10
+	// metaLimit bounds the line of metadata, which survives a cut to 2048 bytes, of a pod with six containers, and leaves some of the screen beside it.
+	metaLimit = 3 << 9
 	// metaPrefix begins the line of metadata, of which the rest is a JSON object.
 	metaPrefix = "agentd metadata: "
 )
 
-// Message gives the termination message: as many of the last lines of the screen as fit, and the metadata unless they are nil.
+// Message gives the termination message: the metadata unless they are nil, and as many of the last lines of the screen as fit. The metadata come first, as what is
+// cut off a message is its end.
 func Message(screen []string, meta map[string]string) string {
 	line := metaLine(meta)
 	room, text := Limit-len(line), ""
@@ -34,7 +36,7 @@ func Message(screen []string, meta map[string]string) string {
 		}
 		text = screen[i] + "\n" + text
 	}
-	return text + line
+	return line + text
 }
 
 // cutFront drops what is over limit bytes from the front, whole characters at a time.
@@ -90,10 +92,10 @@ func quote(s string) string {
 // Meta is the metadata that a message holds: nil stands for a value that was too large.
 type Meta map[string]*string
 
-// Parse reads the metadata from a message. It is false when that holds none.
+// Parse reads the metadata from a message, whose first line they are. It is false when that holds none.
 func Parse(message string) (Meta, bool) {
-	lines := strings.TrimSuffix(message, "\n")
-	line, is := strings.CutPrefix(lines[strings.LastIndexByte(lines, '\n')+1:], metaPrefix)
+	first, _, _ := strings.Cut(message, "\n")
+	line, is := strings.CutPrefix(first, metaPrefix)
 	var m Meta
 	if !is || json.Unmarshal([]byte(line), &m) != nil || m == nil {
 		return nil, false

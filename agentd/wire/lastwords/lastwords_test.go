@@ -23,17 +23,17 @@ func TestAMessageHoldsTheScreenAndTheMetadata(t *testing.T) {
 		message string // how it begins
 		want    map[string]string
 	}{
-		"both":                         {[]string{"one", "two"}, map[string]string{"GC_DRAIN_ACK": "yes", "b": "<&>"}, "one\ntwo\nagentd metadata: {\"GC_DRAIN_ACK\":\"yes\",\"b\":\"<&>\"}\n", map[string]string{"GC_DRAIN_ACK": "yes", "b": "<&>"}},
+		"both":                         {[]string{"one", "two"}, map[string]string{"GC_DRAIN_ACK": "yes", "b": "<&>"}, "agentd metadata: {\"GC_DRAIN_ACK\":\"yes\",\"b\":\"<&>\"}\none\ntwo\n", map[string]string{"GC_DRAIN_ACK": "yes", "b": "<&>"}},
 		"a screen alone":               {[]string{"one", "two"}, nil, "one\ntwo\n", nil},
 		"metadata alone":               {nil, map[string]string{"a": "line 1\nline 2\t\"\\"}, "agentd metadata: ", map[string]string{"a": "line 1\nline 2\t\"\\"}},
 		"nothing":                      {nil, nil, "", nil},
-		"metadata that were removed":   {[]string{"one"}, map[string]string{}, "one\nagentd metadata: {}\n", map[string]string{}},
-		"a long line":                  {[]string{"before", long}, map[string]string{"a": "1"}, "é", map[string]string{"a": "1"}},
-		"more lines than have room":    {strings.Split(strings.Repeat("line ,", 1000)+"last", ","), map[string]string{"a": "1"}, "line \n", map[string]string{"a": "1"}},
-		"a value that is too large":    {[]string{"one"}, map[string]string{"GC_DRAIN_ACK": "yes", "large": large}, "one\nagentd metadata: ", map[string]string{"GC_DRAIN_ACK": "yes", "large": "older"}},
-		"one that nobody knew before":  {[]string{"one"}, map[string]string{"GC_DRAIN_ACK": "yes", "new": large}, "one\nagentd metadata: ", map[string]string{"GC_DRAIN_ACK": "yes"}},
+		"metadata that were removed":   {[]string{"one"}, map[string]string{}, "agentd metadata: {}\none\n", map[string]string{}},
+		"a long line":                  {[]string{"before", long}, map[string]string{"a": "1"}, "agentd metadata: {\"a\":\"1\"}\né", map[string]string{"a": "1"}},
+		"more lines than have room":    {strings.Split(strings.Repeat("line ,", 1000)+"last", ","), map[string]string{"a": "1"}, "agentd metadata: {\"a\":\"1\"}\nline \n", map[string]string{"a": "1"}},
+		"a value that is too large":    {[]string{"one"}, map[string]string{"GC_DRAIN_ACK": "yes", "large": large}, "agentd metadata: {", map[string]string{"GC_DRAIN_ACK": "yes", "large": "older"}},
+		"one that nobody knew before":  {[]string{"one"}, map[string]string{"GC_DRAIN_ACK": "yes", "new": large}, "agentd metadata: {", map[string]string{"GC_DRAIN_ACK": "yes"}},
 		"more keys than have room":     {[]string{"one"}, many, "one\n", nil},
-		"more than one value too many": {[]string{"one"}, map[string]string{"a": large, "b": strings.Repeat("y", 2000), "c": strings.Repeat("z", 2000)}, "one\n", map[string]string{"c": strings.Repeat("z", 2000)}},
+		"more than one value too many": {[]string{"one"}, map[string]string{"a": large, "b": strings.Repeat("y", 1000), "c": strings.Repeat("z", 1000)}, "agentd metadata: {", map[string]string{"c": strings.Repeat("z", 1000)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,11 +56,42 @@ func TestWhatIsNoMetadataIsNotTakenForIt(t *testing.T) {
 	t.Parallel()
 	for _, message := range []string{
 		"", "\n", "agentd metadata: ", "agentd metadata: null", "agentd metadata: []", "agentd metadata: {", `agentd metadata: {"a":1}`, `agentd metadata: {"a":"1"} more`,
-		"agentd metadata: {}\nthe screen after it", " agentd metadata: {}", "The container could not be located when the pod was terminated", `{"a":"1"}`, "agentd metadata: {}\n\n",
+		"the screen before it\nagentd metadata: {}\n", "\nagentd metadata: {}\n", " agentd metadata: {}", "The container could not be located when the pod was terminated", `{"a":"1"}`, "agentd metadata: {\n}\n",
 	} {
 		if got, ok := Parse(message); ok {
 			t.Errorf("%q was read as %v", message, got)
 		}
+	}
+}
+
+// The kubelet keeps the first 12 KiB / n of the message of a pod with n containers.
+func TestMetadataSurviveWhatManyContainersLeaveOfAMessage(t *testing.T) {
+	t.Parallel()
+	screen := strings.Split(strings.Repeat("é line of the screen,", 300)+"the reason", ",")
+	for name, meta := range map[string]map[string]string{
+		"few":              {"GC_DRAIN_ACK": "yes"},
+		"many":             {"GC_DRAIN_ACK": "yes", "a": strings.Repeat("x", 600), "b": strings.Repeat("y", 600), "c": strings.Repeat("é", 100)},
+		"one is too large": {"GC_DRAIN_ACK": "yes", "a": strings.Repeat("x", 1400), "large": strings.Repeat("y", 1500)},
+		"quoted":           {"GC_DRAIN_ACK": "yes", "a": strings.Repeat("\x01", 230)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			message := Message(screen, meta)
+			want := maps.Clone(meta)
+			delete(want, "large")
+			for _, kept := range []int{4096, 3072, 2048} {
+				cut := message[:min(kept, len(message))]
+				if got, ok := Parse(cut); !ok || !maps.Equal(got.Over(nil), want) {
+					t.Errorf("of %d bytes was read %.300q, %v", kept, got.Over(nil), ok)
+				}
+				if kept >= 3072 && !strings.HasSuffix(cut, "the reason\n") {
+					t.Errorf("of %d bytes the screen's end is missing: %q", kept, cut[len(cut)-50:])
+				}
+				if text := cut[strings.IndexByte(cut, '\n'):]; len(text) < 500 {
+					t.Errorf("of %d bytes the screen has %d", kept, len(text))
+				}
+			}
+		})
 	}
 }
 
