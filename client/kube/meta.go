@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -39,14 +40,17 @@ func (e *endpoint) Complete(ctx context.Context) bool {
 		return false
 	}
 	_, left := lastMeta(pod)
-	return left || pod.Annotations[annotationMetaAfter] != ""
+	return left || changedSince(pod)
 }
+
+// changedSince says that the metadata were changed after the end.
+func changedSince(pod *corev1.Pod) bool { return pod.Annotations[annotationMetaAfter] != "" }
 
 // leftMeta puts together the metadata of a session that has ended, or is about to.
 func leftMeta(pod *corev1.Pod) (map[string]string, error) {
 	mirrored, err := parseMeta(pod)
 	last, left := lastMeta(pod)
-	if err != nil || !left || pod.Annotations[annotationMetaAfter] != "" {
+	if err != nil || !left || changedSince(pod) {
 		return mirrored, err
 	}
 	return last.Over(mirrored), nil
@@ -114,12 +118,26 @@ func fitting(meta map[string]string) (kept map[string]string, left []string) {
 	return kept, left
 }
 
+// reportTime bounds the wait for Kubernetes to tell of an agent's end that is known already. The kubelet takes a second or two.
+const reportTime = 5 * time.Second
+
 // ChangeMeta changes what an ended session left.
 func (e *endpoint) ChangeMeta(ctx context.Context, change func(map[string]string)) error {
+	return e.changeLeft(ctx, func(pod *corev1.Pod) (map[string]string, error) {
+		meta, err := leftMeta(pod)
+		if err == nil {
+			change(meta)
+		}
+		return meta, err
+	})
+}
+
+// changeLeft changes what an ended session left to what change makes of the pod; nil leaves it as it is.
+func (e *endpoint) changeLeft(ctx context.Context, change func(*corev1.Pod) (map[string]string, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	pods := e.backend.client.core.Pods(e.backend.target.Namespace)
-	for {
+	for waited := false; ; {
 		pod, err := pods.Get(ctx, e.name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) || err == nil && pod.UID != e.uid {
 			return wire.Errorf(wire.CodeNoSession, "no session %q", e.record.Name)
@@ -127,11 +145,15 @@ func (e *endpoint) ChangeMeta(ctx context.Context, change func(map[string]string
 		if err != nil {
 			return e.backend.explain(fmt.Sprintf("read pod %q", e.name), err)
 		}
-		meta, err := leftMeta(pod)
-		if err != nil {
+		if !waited && !reported(pod) { // what agentd left comes with the report, and would not count after a change
+			e.awaitReport(ctx)
+			waited = true
+			continue
+		}
+		meta, err := change(pod)
+		if err != nil || meta == nil {
 			return err
 		}
-		change(meta)
 		text, err := json.Marshal(meta)
 		if err != nil {
 			return err
@@ -150,5 +172,21 @@ func (e *endpoint) ChangeMeta(ctx context.Context, change func(map[string]string
 		if !apierrors.IsConflict(err) {
 			return e.backend.explain(fmt.Sprintf("annotate pod %q", e.name), err)
 		}
+	}
+}
+
+// reported says that Kubernetes has told of the end, or that the metadata were changed after it, so that what agentd left counts no more.
+func reported(pod *corev1.Pod) bool { return ended(pod) || changedSince(pod) }
+
+// awaitReport waits, for a moment, until the watch tells that the pod's end is reported, or the pod gone.
+func (e *endpoint) awaitReport(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, reportTime)
+	defer cancel()
+	for ctx.Err() == nil {
+		pod, changed := e.watched()
+		if pod == nil || reported(pod) {
+			return
+		}
+		e.await(ctx, pod, changed, reportTime)
 	}
 }

@@ -6,10 +6,15 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/lastwords"
 )
 
@@ -137,5 +142,99 @@ func TestTheFirstChangeAfterTheEndTakesInWhatAgentdLeftAndWinsOverIt(t *testing.
 		if got, err := e.Meta(t.Context()); err != nil || !maps.Equal(got, change.want) {
 			t.Errorf("got %q, %v, want %q", got, err, change.want)
 		}
+	}
+}
+
+// agentd tells of the end before Kubernetes does.
+func TestAChangeAfterTheEndWaitsForWhatAgentdLeft(t *testing.T) {
+	t.Parallel()
+	running := func() *corev1.Pod {
+		pod := agentIs(corev1.ContainerStatus{Name: "agent", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}})
+		pod.ObjectMeta = podOf("s", "1").ObjectMeta
+		pod.ResourceVersion, pod.Annotations = "1", map[string]string{annotationMeta: `{"GC_DRAIN_ACK":"no"}`}
+		return pod
+	}
+	at := func(version string, pod *corev1.Pod) *corev1.Pod {
+		pod.ResourceVersion = version
+		return pod
+	}
+	failed := at("3", running())
+	failed.Status.Phase = corev1.PodFailed
+	for name, test := range map[string]struct {
+		end  func() *corev1.Pod // what is reported after two seconds; nil: that the pod is gone
+		took time.Duration
+		want map[string]string // nil: no session
+	}{
+		"its last words": {
+			func() *corev1.Pod {
+				return at("3", lastSaid(`{"GC_DRAIN_ACK":"no"}`, lastwords.Message(nil, map[string]string{"GC_DRAIN_ACK": "yes"}), nil))
+			}, 2 * time.Second, map[string]string{"GC_DRAIN_ACK": "yes", "GC_NOTE": "later"},
+		},
+		"that it was killed": {func() *corev1.Pod { return at("3", lastSaid(`{"GC_DRAIN_ACK":"no"}`, "", nil)) }, 2 * time.Second, map[string]string{"GC_DRAIN_ACK": "no", "GC_NOTE": "later"}},
+		"a pod that failed":  {func() *corev1.Pod { return failed }, 2 * time.Second, map[string]string{"GC_DRAIN_ACK": "no", "GC_NOTE": "later"}},
+		"another's change": {
+			func() *corev1.Pod {
+				pod := at("3", running())
+				pod.Annotations = map[string]string{annotationMeta: `{"a":"1"}`, annotationMetaAfter: "true"}
+				return pod
+			}, 2 * time.Second, map[string]string{"a": "1", "GC_NOTE": "later"},
+		},
+		"nothing":            {func() *corev1.Pod { return at("3", running()) }, reportTime, map[string]string{"GC_DRAIN_ACK": "no", "GC_NOTE": "later"}},
+		"that it is removed": {nil, 2 * time.Second, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				pod := running()
+				b := newBackend(t, api(func(r *http.Request, body []byte) (int, any) {
+					mu.Lock()
+					defer mu.Unlock()
+					if pod == nil {
+						return refusal(http.StatusNotFound, metav1.StatusReasonNotFound, "gone")
+					}
+					if r.Method == http.MethodPatch {
+						var patch corev1.Pod
+						if err := json.Unmarshal(body, &patch); err != nil {
+							t.Error(err)
+						}
+						pod = at("4", pod.DeepCopy())
+						maps.Copy(pod.Annotations, patch.Annotations)
+					}
+					return http.StatusOK, pod
+				}))
+				b.pods.put(running())
+				e := b.endpoint(running())
+				var telling sync.WaitGroup
+				telling.Go(func() {
+					time.Sleep(time.Second)
+					b.pods.put(at("2", running())) // a change that is none of the end's
+					time.Sleep(time.Second)
+					mu.Lock()
+					defer mu.Unlock()
+					if pod = nil; test.end == nil {
+						b.pods.bury("s", "1")
+						return
+					}
+					pod = test.end()
+					b.pods.put(pod.DeepCopy())
+				})
+				began := time.Now()
+				err := e.ChangeMeta(t.Context(), func(left map[string]string) { left["GC_NOTE"] = "later" })
+				if (wire.CodeOf(err) == wire.CodeNoSession) != (test.want == nil) || err != nil && test.want != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(began); took != test.took {
+					t.Errorf("it took %s, not %s", took, test.took)
+				}
+				telling.Wait()
+				if test.want == nil {
+					return
+				}
+				if got, err := e.Meta(t.Context()); err != nil || !maps.Equal(got, test.want) {
+					t.Errorf("got %q, %v, want %q", got, err, test.want)
+				}
+			})
+		})
 	}
 }
