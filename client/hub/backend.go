@@ -126,4 +126,9 @@ type Mirror interface {
 	// Complete says that the metadata of an ended session hold all that there was to say, as agentd itself left them, or they were changed since: no mirror
 	// is newer. It is cheap.
 	Complete(ctx context.Context) bool
+	// Told gives the metadata of an ended session to a hub that was told these last, and has mirrored the others last, nil when nothing. What agentd itself left,
+	// or others changed since, is newer; but agentd may have had no room for large values. It is cheap.
+	Told(ctx context.Context, told, mirrored map[string]string) map[string]string
+	// MirrorTold keeps those metadata, and so undoes nothing that is newer. A session that is gone is wire.CodeNoSession.
+	MirrorTold(ctx context.Context, told, mirrored map[string]string) error
 }

@@ -55,7 +55,8 @@ type fakeSession struct {
 	conns       map[*mux.Conn]struct{}
 	meta        map[string]string // what a watch tells; nil: nothing
 	mirrors     error             // what Mirror and ChangeMeta give
-	complete    bool              // what Complete gives
+	complete    bool              // agentd left metadata itself
+	lacks       []string          // keys of values that it had no room for
 	doom        chan error        // what Doomed gives
 	silence     chan struct{}     // not nil: nothing of what agentd sends arrives, until it is closed
 }
@@ -295,7 +296,34 @@ func (s *fakeSession) Mirror(_ context.Context, meta map[string]string) error {
 func (s *fakeSession) Complete(context.Context) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.complete
+	return s.complete && len(s.lacks) == 0
+}
+
+func (s *fakeSession) Told(_ context.Context, told, _ map[string]string) map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.withTold(told)
+}
+
+// withTold is Told. The caller holds mu.
+func (s *fakeSession) withTold(told map[string]string) map[string]string {
+	if !s.complete {
+		return maps.Clone(told)
+	}
+	meta := maps.Clone(s.left)
+	for _, key := range s.lacks {
+		meta[key] = told[key]
+	}
+	return meta
+}
+
+func (s *fakeSession) MirrorTold(_ context.Context, told, mirrored map[string]string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mirrors == nil && (s.complete || mirrored == nil || maps.Equal(s.left, mirrored)) {
+		s.left = s.withTold(told)
+	}
+	return s.mirrors
 }
 
 func (s *fakeSession) Inspect(context.Context) (Condition, error) {

@@ -40,16 +40,16 @@ func metaList(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	return wire.MetaList{Meta: left}, nil
 }
 
-// leftMeta gives the metadata that an agent left. While its mirror is older, what agentd told last is it.
+// leftMeta gives the metadata that an agent left. While its mirror is older, what agentd told last counts, unless agentd left newer ones itself.
 func (s *session) leftMeta(ctx context.Context) (map[string]string, error) {
 	if err := s.awaitEnd(ctx); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
-	told, stale := s.meta, s.stale
+	told, mirrored, stale := s.meta, s.mirrored, s.stale
 	s.mu.Unlock()
-	if stale {
-		return told, nil
+	if m := s.mirror(); m != nil && stale {
+		return m.Told(ctx, told, mirrored), nil
 	}
 	left, err := s.ep.Meta(ctx)
 	if err != nil {
@@ -96,6 +96,9 @@ func metaChange(ctx context.Context, x *mux.Exchange, s *session, change func(ma
 	if !s.awaitMirrored(ctx) { // what is written there later would undo the change
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if s.unmirrored == nil {
+			return nil, wire.Errorf(wire.CodeUnavailable, "metadata of session %q: what its agent left is being written down: try again", s.name)
+		}
 		return nil, wire.Errorf(wire.CodeUnavailable, "metadata of session %q: what its agent left could not be written down yet: %v", s.name, s.unmirrored)
 	}
 	if err := s.ep.ChangeMeta(ctx, func(left map[string]string) { change(left, m) }); err != nil {

@@ -14,6 +14,8 @@ import (
 const (
 	// mirrorTime bounds one write of a mirror, and the wait for it: who changes metadata is not to wait longer for a mirror than for the change.
 	mirrorTime = 3 * time.Second
+	// lateMirrorTime bounds that write when the session has ended, which may have to wait for what agentd left.
+	lateMirrorTime = 10 * time.Second
 	// firstMirrorRetry and lastMirrorRetry bound how long after a failed write of a mirror the next one is tried. There are as many mirrors as sessions.
 	firstMirrorRetry = time.Second
 	lastMirrorRetry  = 10 * time.Second
@@ -57,14 +59,14 @@ func (s *session) keepMirrored(ctx context.Context, m Mirror) {
 				return
 			}
 		}
-		writing, cancel := context.WithTimeout(ctx, mirrorTime)
 		var err error
 		if over {
-			err = s.mirrorLate(writing, meta, mirrored)
+			err = mirrorLate(ctx, m, meta, mirrored)
 		} else {
+			writing, cancel := context.WithTimeout(ctx, mirrorTime)
 			err = m.Mirror(writing, meta)
+			cancel()
 		}
-		cancel()
 		if err != nil && ctx.Err() != nil {
 			return
 		}
@@ -96,15 +98,11 @@ func (s *session) pauseMirror(ctx context.Context, retry time.Duration) error {
 	}
 }
 
-// mirrorLate writes the mirror when the session has ended: from then on others change it, too, in the endpoint itself. Who has changed it knows the agent's last
-// words from another hub.
-func (s *session) mirrorLate(ctx context.Context, meta, mirrored map[string]string) error {
-	err := s.ep.ChangeMeta(ctx, func(left map[string]string) {
-		if mirrored == nil || maps.Equal(left, mirrored) {
-			clear(left)
-			maps.Copy(left, meta)
-		}
-	})
+// mirrorLate writes the mirror when the session has ended: from then on others change it, too, in the endpoint itself.
+func mirrorLate(ctx context.Context, m Mirror, meta, mirrored map[string]string) error {
+	ctx, cancel := context.WithTimeout(ctx, lateMirrorTime)
+	defer cancel()
+	err := m.MirrorTold(ctx, meta, mirrored)
 	if wire.CodeOf(err) == wire.CodeNoSession {
 		return nil // nothing is left to keep it for
 	}

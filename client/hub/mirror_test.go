@@ -189,6 +189,33 @@ func TestWhatAHubWasToldBeforeItsLinkWasLostIsNotMirroredOverTheLastWords(t *tes
 	}
 }
 
+// agentd acknowledged a value that was neither mirrored then, nor had room in what agentd left with the session.
+func TestAValueThatAgentdHadNoRoomForIsTakenFromWhatTheHubWasTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{}, newFake(t, "s").running(1, ""))
+	f := w.backend.sessions["s"]
+	f.mirrors = errors.New("no connection")
+	s := w.linked("s")
+	f.set(func() { f.meta = map[string]string{"large": "value", "first": "word"} })
+	w.await(s, func() bool { return s.unmirrored != nil })
+	f.quietly(func() {
+		f.condition, f.refuses = Ended, errors.New("nobody listens")
+		f.left, f.complete, f.lacks = map[string]string{"last": "word"}, true, []string{"large"}
+	})
+	f.drop(wire.CloseShutdown)
+	w.await(s, func() bool { return s.over })
+	want := map[string]string{"last": "word", "large": "value"}
+	var got wire.MetaList
+	if err := w.ask(wire.OpMetaList, "s", nil, &got); err != nil || !maps.Equal(got.Meta, want) {
+		t.Errorf("meta.list gives %+v, %v", got, err)
+	}
+	f.quietly(func() { f.mirrors = nil })
+	w.await(s, func() bool { return !s.stale })
+	if got := f.mirrored(); !maps.Equal(got, want) {
+		t.Errorf("mirrored is %q", got)
+	}
+}
+
 func TestAHubIsNotIdleWithLastWordsUnwritten(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, "s").running(1, "")

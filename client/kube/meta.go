@@ -33,14 +33,66 @@ func (e *endpoint) Meta(ctx context.Context) (map[string]string, error) {
 	return leftMeta(pod)
 }
 
-// Complete says whether that is known to be the last that there was to say.
+// Complete says whether that is known to be the last that there was to say, with no value missing.
 func (e *endpoint) Complete(ctx context.Context) bool {
 	pod, err := e.current(ctx)
 	if pod == nil || err != nil {
 		return false
 	}
-	_, left := lastMeta(pod)
-	return left || changedSince(pod)
+	last, left := lastMeta(pod)
+	return left && last.Whole() || changedSince(pod)
+}
+
+// Told gives what is left, with what a hub was told.
+func (e *endpoint) Told(ctx context.Context, told, mirrored map[string]string) map[string]string {
+	if pod, err := e.current(ctx); pod != nil && err == nil {
+		if meta, err := withTold(pod, told, mirrored); err == nil {
+			return meta
+		}
+	}
+	return told
+}
+
+// MirrorTold keeps that in the annotation. Who has changed it meanwhile knows the agent's last words from another hub.
+func (e *endpoint) MirrorTold(ctx context.Context, told, mirrored map[string]string) error {
+	return e.changeLeft(ctx, func(pod *corev1.Pod) (map[string]string, error) {
+		kept, err := parseMeta(pod)
+		if err != nil || changedSince(pod) {
+			return nil, err
+		}
+		last, left := lastMeta(pod)
+		if left && last.Whole() {
+			return nil, nil
+		}
+		if before, _ := fitting(mirrored); !left && mirrored != nil && !maps.Equal(kept, before) {
+			return nil, nil
+		}
+		meta, err := withTold(pod, told, mirrored)
+		if err != nil {
+			return nil, err
+		}
+		return e.fit(meta), nil
+	})
+}
+
+// withTold puts together the metadata of a session that has ended, or is about to, with what a hub was told last, and what it has mirrored of that last. agentd itself
+// left newer values, except those it had no room for: a hub's counts instead where the mirror holds nothing newer.
+func withTold(pod *corev1.Pod, told, mirrored map[string]string) (map[string]string, error) {
+	known, err := parseMeta(pod)
+	last, left := lastMeta(pod)
+	switch {
+	case err != nil || changedSince(pod):
+		return known, err
+	case !left:
+		return told, nil
+	}
+	for key, value := range told {
+		before, was := mirrored[key]
+		if now, is := known[key]; mirrored == nil || is == was && now == before {
+			known[key] = value
+		}
+	}
+	return last.Over(known), nil
 }
 
 // changedSince says that the metadata were changed after the end.
@@ -78,11 +130,7 @@ func parseMeta(pod *corev1.Pod) (map[string]string, error) {
 
 // Mirror keeps the metadata in an annotation.
 func (e *endpoint) Mirror(ctx context.Context, meta map[string]string) error {
-	meta, left := fitting(meta)
-	if len(left) > 0 {
-		e.backend.log.Warn("metadata is too large to outlive its session", "session", e.record.Name, "keys", left)
-	}
-	text, err := json.Marshal(meta)
+	text, err := json.Marshal(e.fit(meta))
 	if err != nil {
 		return err
 	}
@@ -96,6 +144,15 @@ func (e *endpoint) Mirror(ctx context.Context, meta map[string]string) error {
 
 // maxMirrored bounds what is mirrored, in bytes of keys and values: a pod's annotations hold 256 KiB in all, and what is quoted in them grows.
 const maxMirrored = 160 << 10
+
+// fit is fitting, and logs what is left out.
+func (e *endpoint) fit(meta map[string]string) map[string]string {
+	kept, left := fitting(meta)
+	if len(left) > 0 {
+		e.backend.log.Warn("metadata is too large to outlive its session", "session", e.record.Name, "keys", left)
+	}
+	return kept
+}
 
 // fitting leaves out the largest values of what is too much for a mirror, and names their keys: all the rest is not to be lost for them.
 func fitting(meta map[string]string) (kept map[string]string, left []string) {

@@ -75,6 +75,7 @@ func TestWhatAgentdLeftIsNewerThanTheMirror(t *testing.T) {
 	t.Parallel()
 	changed := map[string]string{annotationMetaAfter: "true"}
 	left := lastwords.Message([]string{"the screen"}, map[string]string{"GC_DRAIN_ACK": "yes", "large": strings.Repeat("x", 4000)})
+	all := lastwords.Message([]string{"the screen"}, map[string]string{"GC_DRAIN_ACK": "yes"})
 	running := agentIs(corev1.ContainerStatus{Name: "agent"})
 	running.Annotations = map[string]string{annotationMeta: `{"GC_DRAIN_ACK":"no"}`}
 	for name, test := range map[string]struct {
@@ -84,8 +85,9 @@ func TestWhatAgentdLeftIsNewerThanTheMirror(t *testing.T) {
 	}{
 		"nothing at all":                  {lastSaid("", "", nil), map[string]string{}, false},
 		"a mirror alone":                  {lastSaid(`{"a":"1"}`, "", nil), map[string]string{"a": "1"}, false},
-		"last words alone":                {lastSaid("", left, nil), map[string]string{"GC_DRAIN_ACK": "yes"}, true},
-		"both":                            {lastSaid(`{"GC_DRAIN_ACK":"no","gone":"1","large":"older"}`, left, nil), map[string]string{"GC_DRAIN_ACK": "yes", "large": "older"}, true},
+		"last words alone":                {lastSaid("", all, nil), map[string]string{"GC_DRAIN_ACK": "yes"}, true},
+		"with no room for a large value":  {lastSaid("", left, nil), map[string]string{"GC_DRAIN_ACK": "yes"}, false},
+		"both":                            {lastSaid(`{"GC_DRAIN_ACK":"no","gone":"1","large":"older"}`, left, nil), map[string]string{"GC_DRAIN_ACK": "yes", "large": "older"}, false},
 		"a mirror that was changed since": {lastSaid(`{"GC_NOTE":"later"}`, left, changed), map[string]string{"GC_NOTE": "later"}, true},
 		"the last screen":                 {lastSaid(`{"a":"1"}`, "words\nof the screen\n", nil), map[string]string{"a": "1"}, false},
 		"a message that is damaged":       {lastSaid(`{"a":"1"}`, left[:len("agentd metadata: {")+9], nil), map[string]string{"a": "1"}, false},
@@ -235,6 +237,62 @@ func TestAChangeAfterTheEndWaitsForWhatAgentdLeft(t *testing.T) {
 					t.Errorf("got %q, %v, want %q", got, err, test.want)
 				}
 			})
+		})
+	}
+}
+
+func TestWhatAHubWasToldFillsWhatAgentdHadNoRoomFor(t *testing.T) {
+	t.Parallel()
+	large := strings.Repeat("x", 4000)
+	left := lastwords.Message([]string{"the screen"}, map[string]string{"GC_DRAIN_ACK": "yes", "large": large})
+	whole := lastwords.Message([]string{"the screen"}, map[string]string{"GC_DRAIN_ACK": "yes"})
+	type meta = map[string]string
+	told := meta{"GC_DRAIN_ACK": "no", "gone": "1", "large": large}
+	for name, test := range map[string]struct {
+		pod      *corev1.Pod
+		mirrored meta
+		told     meta // what is told until it is written down
+		want     meta // and after that
+	}{
+		"a value that was never mirrored":   {lastSaid("", left, nil), nil, meta{"GC_DRAIN_ACK": "yes", "large": large}, meta{"GC_DRAIN_ACK": "yes", "large": large}},
+		"one that a hub before mirrored":    {lastSaid(`{"large":"older"}`, left, nil), nil, meta{"GC_DRAIN_ACK": "yes", "large": large}, meta{"GC_DRAIN_ACK": "yes", "large": large}},
+		"one that this hub mirrored before": {lastSaid(`{"large":"older"}`, left, nil), meta{"large": "older"}, meta{"GC_DRAIN_ACK": "yes", "large": large}, meta{"GC_DRAIN_ACK": "yes", "large": large}},
+		"one that another mirrored since":   {lastSaid(`{"large":"newer"}`, left, nil), meta{"large": "older"}, meta{"GC_DRAIN_ACK": "yes", "large": "newer"}, meta{"GC_DRAIN_ACK": "yes", "large": "newer"}},
+		"a change since":                    {lastSaid(`{"a":"1"}`, left, meta{annotationMetaAfter: "true"}), nil, meta{"a": "1"}, meta{"a": "1"}},
+		"nothing is missing":                {lastSaid("", whole, nil), nil, meta{"GC_DRAIN_ACK": "yes"}, meta{"GC_DRAIN_ACK": "yes"}},
+		"agentd was killed":                 {lastSaid(`{"a":"1"}`, "", nil), meta{"a": "1"}, told, told},
+		"it was, and nothing was mirrored":  {lastSaid(`{"a":"1"}`, "", nil), nil, told, told},
+		"it was, and another mirrored":      {lastSaid(`{"a":"2"}`, "", nil), meta{"a": "1"}, told, meta{"a": "2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			pod := test.pod
+			b := newBackend(t, api(func(r *http.Request, body []byte) (int, any) {
+				mu.Lock()
+				defer mu.Unlock()
+				if r.Method == http.MethodPatch {
+					var patch corev1.Pod
+					if err := json.Unmarshal(body, &patch); err != nil {
+						t.Error(err)
+					}
+					pod = pod.DeepCopy()
+					pod.ResourceVersion += "1"
+					maps.Copy(pod.Annotations, patch.Annotations)
+				}
+				return http.StatusOK, pod
+			}))
+			b.pods.put(pod.DeepCopy())
+			e := b.endpoint(pod)
+			if got := e.Told(t.Context(), told, test.mirrored); !maps.Equal(got, test.told) {
+				t.Errorf("told is %.200q, want %.200q", got, test.told)
+			}
+			if err := e.MirrorTold(t.Context(), told, test.mirrored); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := e.Meta(t.Context()); err != nil || !maps.Equal(got, test.want) {
+				t.Errorf("kept is %.200q, %v, want %.200q", got, err, test.want)
+			}
 		})
 	}
 }

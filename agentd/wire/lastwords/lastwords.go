@@ -103,6 +103,16 @@ func Parse(message string) (Meta, bool) {
 	return m, true
 }
 
+// Whole says that no value was too large.
+func (m Meta) Whole() bool {
+	for _, value := range m {
+		if value == nil {
+			return false
+		}
+	}
+	return true
+}
+
 // Over gives the metadata with those values that the message has no room for as they were known before.
 func (m Meta) Over(known map[string]string) map[string]string {
 	meta := make(map[string]string, len(m))
