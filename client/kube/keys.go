@@ -3,7 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -26,14 +26,24 @@ const (
 // keys is the namespace's signing key: who may read the Secret may drive its agents.
 type keys struct {
 	backend *Backend
-	known   atomic.Bool   // there is a key, as the Secret was seen once
-	begun   atomic.Uint64 // how many looks at the Secret have begun
-	turn    chan struct{} // holds one token while somebody uses what follows
+	turn    chan struct{} // holds one token while somebody looks at the Secret
 
-	key   token.Key
-	until time.Time // when it is to be read again; zero: there is none yet
-	unfit error     // why pods could not start with the Secret, as the last look found it; nil: they can
+	mu   sync.Mutex // no request is made under it: whoever has a key that will do goes on, however long a look takes
+	last sight
 }
+
+// sight is what is known of the Secret.
+type sight struct {
+	begun uint64 // how many looks at it have begun
+	key   token.Key
+	until time.Time // when it is to be read again; zero: there is no key yet
+	unfit error     // why pods could not start with it, as the last look found it; nil: they can
+}
+
+// known says that there is a key, as the Secret was seen once.
+func (s sight) known() bool { return !s.until.IsZero() }
+
+func (s sight) fresh() bool { return time.Now().Before(s.until) }
 
 func newKeys(b *Backend) *keys { return &keys{backend: b, turn: make(chan struct{}, 1)} }
 
@@ -46,21 +56,35 @@ func (b *Backend) Token(audience string) (string, error) {
 	return key.Mint(audience, wire.RoleOperator)
 }
 
+// seen is what is known of the Secret now.
+func (k *keys) seen() sight {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.last
+}
+
 // current gives the key, as it was within the last minute. However many ask at once, none waits longer than keyTime, and the API server is asked once.
 func (k *keys) current(ctx context.Context) (token.Key, error) {
+	if seen := k.seen(); seen.fresh() {
+		return seen.key, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, keyTime)
 	defer cancel()
-	if err := k.await(ctx); err != nil {
+	err := k.await(ctx)
+	if err == nil {
+		if !k.seen().fresh() { // nobody has looked meanwhile
+			k.look(ctx)
+		}
+		k.leave()
+	}
+	switch seen := k.seen(); {
+	case seen.known():
+		return seen.key, nil // which most likely still is the one, if it could not be looked
+	case err != nil:
 		return token.Key{}, err
+	default:
+		return token.Key{}, seen.unfit
 	}
-	defer k.leave()
-	if time.Now().Before(k.until) {
-		return k.key, nil
-	}
-	if k.look(ctx); !k.known.Load() {
-		return token.Key{}, k.unfit
-	}
-	return k.key, nil // which most likely still is the one, if it could not be looked
 }
 
 // mountable makes sure that a pod can mount the Secret as it is now, however lately it was seen: it may have been deleted, or changed by hand, since. It
@@ -68,21 +92,26 @@ func (k *keys) current(ctx context.Context) (token.Key, error) {
 func (k *keys) mountable(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, keyTime)
 	defer cancel()
-	begun := k.begun.Load()
+	before := k.seen()
 	if err := k.await(ctx); err != nil {
+		if k.seen().known() {
+			return nil
+		}
 		return err
 	}
 	defer k.leave()
-	if k.begun.Load() > begun && k.unfit == nil {
+	if now := k.seen(); now.begun > before.begun && now.unfit == nil {
 		return nil
 	}
-	if read := k.look(ctx); !read && k.known.Load() {
+	read := k.look(ctx)
+	now := k.seen()
+	if !read && now.known() {
 		return nil
 	}
-	return k.unfit
+	return now.unfit
 }
 
-// await waits for the turn to use the key.
+// await waits for the turn to look at the Secret.
 func (k *keys) await(ctx context.Context) error {
 	select {
 	case k.turn <- struct{}{}:
@@ -96,21 +125,22 @@ func (k *keys) leave() { <-k.turn }
 
 // look takes what the Secret holds, and reports whether it could be read. The caller has the turn.
 func (k *keys) look(ctx context.Context) (read bool) {
-	k.begun.Add(1)
-	if k.known.Load() {
-		k.until = time.Now().Add(keyRetry) // unless it turns out well
-	}
+	k.mu.Lock()
+	k.last.begun++
+	k.mu.Unlock()
 	secret, read, err := k.establish(ctx)
 	var key token.Key
 	if err == nil {
 		key, err = parseSecret(secret)
 	}
-	if k.unfit = err; err != nil {
-		return read
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.last.unfit = err; err == nil {
+		k.last.key, k.last.until, k.last.unfit = key, time.Now().Add(keyAge), checkPublic(secret, key)
+	} else if k.last.known() {
+		k.last.until = later(k.last.until, time.Now().Add(keyRetry))
 	}
-	k.key, k.until, k.unfit = key, time.Now().Add(keyAge), checkPublic(secret, key)
-	k.known.Store(true)
-	return true
+	return read
 }
 
 // readKeys is what is done when the Secret is read, for errors.

@@ -179,7 +179,7 @@ func (b *Backend) Create(ctx context.Context, spec hub.Spec) (hub.Endpoint, erro
 	// The pod mounts the public key, so the Secret must be there. One that was seen before most likely still is: whether that is so turns out while the pod is made.
 	var looking sync.WaitGroup
 	var unfit error
-	if b.keys.known.Load() {
+	if b.keys.seen().known() {
 		looking.Go(func() { unfit = b.keys.mountable(ctx) })
 		defer looking.Wait()
 	} else if err := b.keys.mountable(ctx); err != nil {

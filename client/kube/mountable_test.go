@@ -208,3 +208,66 @@ func TestStartsAtOnceShareALookAtTheSecret(t *testing.T) {
 		}
 	})
 }
+
+// hung is an API server whose reading of the Secret never ends, once it is told so.
+type hung struct {
+	starts
+	hangs atomic.Bool
+}
+
+// RoundTrip answers one request.
+func (h *hung) RoundTrip(r *http.Request) (*http.Response, error) {
+	if h.hangs.Load() && strings.Contains(r.URL.Path, "/secrets") {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	return api(h.answer).RoundTrip(r)
+}
+
+func TestAReadingOfTheSecretThatHangsHoldsUpNobodyWhoHasAKey(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		age    time.Duration // of the key
+		tokens time.Duration // what they take
+	}{
+		"a fresh key":                  {0, 0},
+		"a key that is to be read now": {keyAge, keyTime},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := &hung{starts: starts{secrets: &secretAPI{}}}
+				b := newBackend(t, h)
+				checkMinted(t, b, h.secrets)
+				time.Sleep(test.age)
+				h.hangs.Store(true)
+				began := time.Now()
+				var starting, minting sync.WaitGroup
+				for i := range 5 {
+					starting.Go(func() {
+						if err := create(t, b, string(rune('a'+i))); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				synctest.Wait()
+				for range 5 {
+					minting.Go(func() { checkMinted(t, b, h.secrets) })
+				}
+				if minting.Wait(); time.Since(began) != test.tokens {
+					t.Errorf("tokens took %v, want %v", time.Since(began), test.tokens)
+				}
+				if starting.Wait(); time.Since(began) > keyTime {
+					t.Errorf("starts took %v", time.Since(began))
+				}
+				if made, removed := h.made.Load(), h.removed.Load(); made != 5 || removed != 0 {
+					t.Errorf("%d pods were made and %d removed", made, removed)
+				}
+				checkMinted(t, b, h.secrets)
+				if took := time.Since(began); took > keyTime {
+					t.Errorf("a token afterwards came %v after", took)
+				}
+			})
+		})
+	}
+}
