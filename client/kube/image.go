@@ -67,9 +67,15 @@ func (b *Backend) Try(ctx context.Context, trial Trial) (string, error) {
 	}
 	tick := time.NewTicker(200 * time.Millisecond) // one pod for seconds: a watch would not be worth its while
 	defer tick.Stop()
+	last := made
 	for {
 		pod, err := pods.Get(ctx, made.Name, metav1.GetOptions{})
-		if err != nil {
+		switch {
+		case err == nil:
+			last = pod
+		case ctx.Err() != nil: // the time was up while the API server was asked
+			return "", b.tryLate(ctx, last, trial)
+		default:
 			return "", b.explain("look at the pod that tries it", err)
 		}
 		if agent := agentStatus(pod); agent != nil && agent.State.Terminated != nil {
@@ -86,13 +92,18 @@ func (b *Backend) Try(ctx context.Context, trial Trial) (string, error) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t := diagnose(pod)
-			if t.what == "" {
-				t = trouble{what: fmt.Sprintf("the pod that tries image %q did not come up in time", trial.Image), code: wire.CodeUnavailable}
-			}
-			return "", b.tryTrouble(ctx, pod, t)
+			return "", b.tryLate(ctx, last, trial)
 		}
 	}
+}
+
+// tryLate says what a trial's pod, as it was seen last, was about when the time was up.
+func (b *Backend) tryLate(ctx context.Context, pod *corev1.Pod, trial Trial) error {
+	t := diagnose(pod)
+	if t.what == "" {
+		t = trouble{what: fmt.Sprintf("the pod that tries image %q did not come up in time", trial.Image), code: wire.CodeUnavailable}
+	}
+	return b.tryTrouble(ctx, pod, t)
 }
 
 // tryTrouble puts what keeps a trial's pod from coming up in the words of a start.

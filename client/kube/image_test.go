@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -185,6 +187,67 @@ func TestWhyAnImageCantBeUsed(t *testing.T) {
 			if (c.pod != nil) != c.removed {
 				t.Errorf("made: %v, removed: %v", c.pod != nil, c.removed)
 			}
+		})
+	}
+}
+
+// slowEnd answers as the API server does, until it has told of the pod once; then it leaves whoever asks for it without an answer.
+type slowEnd struct {
+	api
+	told bool
+}
+
+// RoundTrip answers one request.
+func (s *slowEnd) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/pods/agentd-check-") && !strings.HasSuffix(r.URL.Path, "/log") {
+		if s.told {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		s.told = true
+	}
+	return s.api.RoundTrip(r)
+}
+
+func TestATrialWhoseTimeIsUpWhileItsPodIsAskedForSaysWhatThePodWasAbout(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		pod  *corev1.Pod
+		told bool // that is: the API server is silent from the start
+		want string
+	}{
+		"a registry that is down": {pod: agentIs(waiting("agent", "ErrImagePull", "connection refused")), want: `image "i" can't be pulled`},
+		"no room":                 {pod: noRoom("0/1 nodes"), want: "no node takes it: 0/1 nodes"},
+		"a slow node":             {pod: agentIs(waiting("agent", "ContainerCreating", "")), want: `the pod that tries image "i" did not come up in time`},
+		"nothing that is known":   {told: true, want: `the pod that tries image "i" did not come up in time`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBackend(t, &slowEnd{told: test.told, api: func(r *http.Request, body []byte) (int, any) {
+					switch {
+					case r.Method == http.MethodPost:
+						var pod corev1.Pod
+						if err := json.Unmarshal(body, &pod); err != nil {
+							t.Error(err)
+						}
+						return http.StatusCreated, &pod
+					case r.Method == http.MethodDelete:
+						return http.StatusOK, metav1.Status{}
+					case strings.HasSuffix(r.URL.Path, "/events"):
+						return http.StatusOK, corev1.EventList{}
+					case strings.HasSuffix(r.URL.Path, "/log"):
+						return refusal(http.StatusBadRequest, metav1.StatusReasonBadRequest, "it never ran")
+					}
+					return http.StatusOK, test.pod
+				}})
+				began := time.Now()
+				err := b.CheckImage(t.Context(), wire.CheckImage{Image: "i"})
+				checkExplained(t, err, wire.CodeUnavailable, test.want)
+				if took := time.Since(began); took != checkTime {
+					t.Errorf("it took %v, want %v", took, checkTime)
+				}
+			})
 		})
 	}
 }
