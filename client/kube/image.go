@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -111,11 +112,11 @@ func (b *Backend) tryTrouble(ctx context.Context, pod *corev1.Pod, t trouble) er
 	return wire.Errorf(t.code, "%s", with(oneLine(t.what), newEndpoint(b, pod).evidence(ctx)))
 }
 
-// trialPod is a session's pod, less what a trial has no use for: the agent's secrets, its account's token, and probes of what serves nothing. By its labels it
-// is nobody's agent.
+// trialPod is a session's pod, less what a trial has no use for: the agent's secrets, its account's token, probes of what serves nothing, and the room that an
+// agent asks for. By its labels it is nobody's agent.
 func trialPod(namespace string, trial Trial) *corev1.Pod {
 	s := trial.settings
-	s.image = trial.Image
+	s.image, s.resources = trial.Image, trialResources(s.resources)
 	pod := newPod(namespace, hub.Spec{}, s)
 	pod.ObjectMeta = metav1.ObjectMeta{
 		Name: "agentd-check-" + strings.ToLower(rand.Text()[:10]), Namespace: namespace,
@@ -133,6 +134,19 @@ func trialPod(namespace string, trial Trial) *corev1.Pod {
 	})
 	container.VolumeMounts = slices.DeleteFunc(container.VolumeMounts, func(m corev1.VolumeMount) bool { return secret[m.Name] })
 	return pod
+}
+
+// trialResources ask for next to nothing: where nodes or a quota are full of agents, an image is no worse. They ask for something, and keep the agent's limits,
+// as a namespace may demand that every container says what it takes.
+func trialResources(agent corev1.ResourceRequirements) corev1.ResourceRequirements {
+	r := *agent.DeepCopy()
+	for name, little := range map[corev1.ResourceName]string{corev1.ResourceCPU: "10m", corev1.ResourceMemory: "32Mi"} {
+		amount := resource.MustParse(little)
+		if asked := r.Requests[name]; asked.Cmp(amount) > 0 { // the limit may be as small as what is asked for
+			r.Requests[name] = amount
+		}
+	}
+	return r
 }
 
 // outcome gives what the command printed.

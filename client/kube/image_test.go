@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,28 +23,30 @@ var manySettings = []string{
 	"GC_K8S_RUN_AS_USER=12345", "LINUX_USERNAME=ada", "GC_K8S_CPU_REQUEST=3", "GC_K8S_CPU_LIMIT=4", "GC_K8S_MEM_REQUEST=5Gi", "GC_K8S_MEM_LIMIT=6Gi",
 }
 
-func TestATrialsPodIsASessionsWithoutItsSecrets(t *testing.T) {
+func TestATrialsPodIsASessionsWithoutItsSecretsAndItsRoom(t *testing.T) {
 	t.Parallel()
 	s, err := parseSettings(manySettings)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := newPod("gc", hub.Spec{Name: "s"}, s).Spec
+	want.InitContainers[0].Resources = trialResources(s.resources)
 	pod := trialPod("gc", Trial{Image: "agents", Command: []string{"a", "b"}, settings: s})
 	got := pod.Spec
 	for what, pair := range map[string][2]any{
-		"init containers":      {got.InitContainers, want.InitContainers},
-		"image":                {got.Containers[0].Image, want.Containers[0].Image},
-		"pull policy":          {got.Containers[0].ImagePullPolicy, want.Containers[0].ImagePullPolicy},
-		"pull secrets":         {got.ImagePullSecrets, want.ImagePullSecrets},
-		"service account":      {got.ServiceAccountName, want.ServiceAccountName},
-		"security":             {got.SecurityContext, want.SecurityContext},
-		"container's security": {got.Containers[0].SecurityContext, want.Containers[0].SecurityContext},
-		"resources":            {got.Containers[0].Resources, want.Containers[0].Resources},
-		"command":              {got.Containers[0].Command, []string{"a", "b"}},
-		"a token":              {*got.AutomountServiceAccountToken, false},
-		"labels":               {pod.Labels, map[string]string{"app": "agentd-check"}},
-		"annotations":          {pod.Annotations, map[string]string{annotationPasswd: passwd(s)}},
+		"init containers":        {got.InitContainers, want.InitContainers},
+		"image":                  {got.Containers[0].Image, want.Containers[0].Image},
+		"pull policy":            {got.Containers[0].ImagePullPolicy, want.Containers[0].ImagePullPolicy},
+		"pull secrets":           {got.ImagePullSecrets, want.ImagePullSecrets},
+		"service account":        {got.ServiceAccountName, want.ServiceAccountName},
+		"security":               {got.SecurityContext, want.SecurityContext},
+		"container's security":   {got.Containers[0].SecurityContext, want.Containers[0].SecurityContext},
+		"resources":              {got.Containers[0].Resources, trialResources(s.resources)},
+		"an agent's room, still": {s.resources.Requests.Cpu().String(), "3"},
+		"command":                {got.Containers[0].Command, []string{"a", "b"}},
+		"a token":                {*got.AutomountServiceAccountToken, false},
+		"labels":                 {pod.Labels, map[string]string{"app": "agentd-check"}},
+		"annotations":            {pod.Annotations, map[string]string{annotationPasswd: passwd(s)}},
 	} {
 		if !reflect.DeepEqual(pair[0], pair[1]) {
 			t.Errorf("%s: got %+v, want %+v", what, pair[0], pair[1])
@@ -68,6 +71,35 @@ func TestATrialsPodIsASessionsWithoutItsSecrets(t *testing.T) {
 	}
 	if c := got.Containers[0]; c.StartupProbe != nil || c.LivenessProbe != nil || c.ReadinessProbe != nil {
 		t.Errorf("a pod that serves nothing is probed: %+v", c)
+	}
+}
+
+func TestATrialAsksForLittleAndKeepsTheLimits(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		env  []string
+		want string // requests, then limits
+	}{
+		"the usual":         {nil, "10m 32Mi, " + defaultCPULimit + " " + defaultMemoryLimit},
+		"much":              {manySettings, "10m 32Mi, 4 6Gi"},
+		"even less":         {[]string{"GC_K8S_CPU_REQUEST=5m", "GC_K8S_CPU_LIMIT=5m", "GC_K8S_MEM_REQUEST=16Mi", "GC_K8S_MEM_LIMIT=16Mi"}, "5m 16Mi, 5m 16Mi"},
+		"nothing":           {[]string{"GC_K8S_CPU_REQUEST=0", "GC_K8S_MEM_REQUEST=0", "GC_K8S_MEM_LIMIT=1Gi"}, "0 0, " + defaultCPULimit + " 1Gi"},
+		"as much as it may": {[]string{"GC_K8S_CPU_REQUEST=2", "GC_K8S_CPU_LIMIT=2", "GC_K8S_MEM_REQUEST=1Gi", "GC_K8S_MEM_LIMIT=1Gi"}, "10m 32Mi, 2 1Gi"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := checkIn(t, append(slices.Clone(test.env), "GC_K8S_AGENTD_IMAGE=agentd:1"), agentIs(terminated("agent", 0, "Completed", "")).Status, "agentd v1", "")
+			if c.err != nil || len(c.pod.Spec.InitContainers) != 1 {
+				t.Fatalf("got %+v", c)
+			}
+			for _, container := range append(c.pod.Spec.InitContainers, c.pod.Spec.Containers...) {
+				r := container.Resources
+				got := r.Requests.Cpu().String() + " " + r.Requests.Memory().String() + ", " + r.Limits.Cpu().String() + " " + r.Limits.Memory().String()
+				if got != test.want {
+					t.Errorf("%s: got %s, want %s", container.Name, got, test.want)
+				}
+			}
+		})
 	}
 }
 

@@ -35,7 +35,8 @@ func (c *Cluster) rehearse(ctx context.Context) []doctor.Finding {
 	return one(doctor.Good("an agent's pod would be admitted"))
 }
 
-// trials are what can only be found out in pods. They come one after the other: each takes as much room as an agent, and there may be room for just one.
+// trials are what can only be found out in pods. They come one after the other: a quota that bounds limits counts each as an agent, and may
+// have room for just one.
 func (c *Cluster) trials() []doctor.Check {
 	if c.config.NoPods {
 		return nil
