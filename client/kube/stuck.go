@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -11,8 +12,10 @@ import (
 
 const (
 	// stuckTime is how long a node may fail to prepare a pod for its containers. It tries again by itself: a mount ever more seldom, after half a second at first;
-	// a sandbox about every ten seconds.
-	stuckTime = 10 * time.Second
+	// a sandbox about every ten seconds. The pod network of a node that has just come, a network interface, a volume or its driver may take half a minute to be there.
+	stuckTime = 40 * time.Second
+	// missingTime is how long that may go on for want of something that most likely nobody is about to make.
+	missingTime = 10 * time.Second
 	// againTime is what lies between the first and the last of a fault that lasts. What is over sooner is the kubelet's caches, which it waits for in that way.
 	againTime = 5 * time.Second
 	// onceTime is how long a pod may stay where it is after a fault that was not said again: most likely it is over, and what follows takes its time.
@@ -52,27 +55,44 @@ func stuck(events []corev1.Event) trouble {
 		}
 	}
 	t := trouble{what: preparing[last.Reason], patience: stuckTime, code: wire.CodeUnavailable, noted: true}
+	switch {
+	case neverMounts(last.Message):
+		t.patience, t.code = missingTime, wire.CodeFailed
+	case slices.Contains(missingSecrets(last.Message), keysSecret):
+		t.patience = missingTime // the next start makes it, and this one most likely doesn't any more
+	}
 	if seen(last).Sub(first) < againTime {
 		t.patience = onceTime
-	}
-	if neverMounts(last.Message) {
-		t.code = wire.CodeFailed
 	}
 	return t
 }
 
-// neverMounts recognises what the kubelet says of a volume that no trying again mounts, as somebody has to make first what it is made from. There is one
-// thing of the kind that the cluster makes by itself, in every namespace.
+// neverMounts recognises what the kubelet says of a volume that no trying again mounts, as somebody has to make first what it is made from. A ConfigMap that isn't
+// there is not among it: those that pods are given unasked, of certificates most often, controllers make by themselves in every namespace. Nor is the Secret of keys,
+// which the next start makes.
 func neverMounts(message string) bool {
-	if strings.Contains(message, `configmap "kube-root-ca.crt" not found`) {
-		return false
-	}
-	for _, what := range []string{`secret "`, `configmap "`} {
-		if _, rest, ok := strings.Cut(message, what); ok && strings.Contains(rest, `" not found`) {
+	for _, words := range []string{"references non-existent secret key", "references non-existent config key"} {
+		if strings.Contains(message, words) {
 			return true
 		}
 	}
-	return strings.Contains(message, "references non-existent secret key") || strings.Contains(message, "references non-existent config key")
+	return slices.ContainsFunc(missingSecrets(message), func(name string) bool { return name != keysSecret })
+}
+
+// missingSecrets names the Secrets that aren't there, as the kubelet says.
+func missingSecrets(message string) []string {
+	var names []string
+	for {
+		_, rest, found := strings.Cut(message, `secret "`)
+		if !found {
+			return names
+		}
+		name, rest, _ := strings.Cut(rest, `"`)
+		if strings.HasPrefix(rest, " not found") {
+			names = append(names, name)
+		}
+		message = rest
+	}
 }
 
 func later(a, b time.Time) time.Time {

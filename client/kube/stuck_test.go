@@ -30,25 +30,33 @@ func TestWhatKeepsANodeFromMakingContainers(t *testing.T) {
 	const mount, sandbox = "a volume can't be mounted", "its sandbox can't be made"
 	volume := func(why string) string { return `MountVolume.SetUp failed for volume "keys" : ` + why }
 	missing := volume(`secret "agentd-keys" not found`)
+	other := volume(`secret "of-a-webhook" not found`)
 	for name, test := range map[string]struct {
 		events   []corev1.Event
 		what     string
 		patience time.Duration
 		code     wire.Code
 	}{
-		"nothing that is known":                        {},
-		"nothing":                                      {events: []corev1.Event{told("Scheduled", "assigned", 1, 1), told("Pulling", "image", 2, 2)}},
-		"a Secret that isn't there":                    {[]corev1.Event{told("FailedMount", missing, 1, 9)}, mount, stuckTime, wire.CodeFailed},
-		"a Secret without the key":                     {[]corev1.Event{told("FailedMount", volume("references non-existent secret key: public.pem"), 1, 9)}, mount, stuckTime, wire.CodeFailed},
-		"a ConfigMap that isn't there":                 {[]corev1.Event{told("FailedMount", volume(`configmap "of-a-webhook" not found`), 1, 9)}, mount, stuckTime, wire.CodeFailed},
-		"a ConfigMap without the key":                  {[]corev1.Event{told("FailedMount", volume("references non-existent config key: x"), 1, 9)}, mount, stuckTime, wire.CodeFailed},
-		"a ConfigMap that the cluster has yet to make": {[]corev1.Event{told("FailedMount", volume(`configmap "kube-root-ca.crt" not found`), 1, 9)}, mount, stuckTime, wire.CodeUnavailable},
+		"nothing that is known":                   {},
+		"nothing":                                 {events: []corev1.Event{told("Scheduled", "assigned", 1, 1), told("Pulling", "image", 2, 2)}},
+		"a Secret that isn't there":               {[]corev1.Event{told("FailedMount", other, 1, 9)}, mount, missingTime, wire.CodeFailed},
+		"the Secret of keys that isn't there":     {[]corev1.Event{told("FailedMount", missing, 1, 9)}, mount, missingTime, wire.CodeUnavailable},
+		"the Secret of keys, and another":         {[]corev1.Event{told("FailedMount", missing+", "+other, 1, 9)}, mount, missingTime, wire.CodeFailed},
+		"a Secret whose name begins as the keys'": {[]corev1.Event{told("FailedMount", volume(`secret "agentd-keys-2" not found`), 1, 9)}, mount, missingTime, wire.CodeFailed},
+		"a Secret without the key": {
+			[]corev1.Event{told("FailedMount", volume("references non-existent secret key: public.pem"), 1, 9)}, mount, missingTime, wire.CodeFailed,
+		},
+		"a ConfigMap that isn't there": {[]corev1.Event{told("FailedMount", volume(`configmap "istio-ca-root-cert" not found`), 1, 9)}, mount, stuckTime, wire.CodeUnavailable},
+		"a ConfigMap without the key":  {[]corev1.Event{told("FailedMount", volume("references non-existent config key: x"), 1, 9)}, mount, missingTime, wire.CodeFailed},
+		"a driver that has not registered yet": {
+			[]corev1.Event{told("FailedMount", volume("driver name d not found in the list of registered CSI drivers"), 1, 9)}, mount, stuckTime, wire.CodeUnavailable,
+		},
 		"a kubelet that can't reach the API server": {
 			[]corev1.Event{told("FailedMount", volume("failed to sync secret cache: timed out waiting for the condition"), 1, 9)}, mount, stuckTime, wire.CodeUnavailable,
 		},
 		"a kubelet that has just heard of the pod": {[]corev1.Event{told("FailedMount", volume(`object "gc"/"agentd-keys" not registered`), 1, 2)}, mount, onceTime, wire.CodeUnavailable},
 		"what was so for a moment, in other words then": {
-			[]corev1.Event{told("FailedMount", volume(`object "gc"/"agentd-keys" not registered`), 1, 2), told("FailedMount", missing, 3, 9)}, mount, stuckTime, wire.CodeFailed,
+			[]corev1.Event{told("FailedMount", volume(`object "gc"/"agentd-keys" not registered`), 1, 2), told("FailedMount", missing, 3, 9)}, mount, missingTime, wire.CodeUnavailable,
 		},
 		"a mount that came right":                    {events: []corev1.Event{told("FailedMount", missing, 1, 9), told("Pulled", "image", 10, 10)}},
 		"a mount that came right in the same second": {events: []corev1.Event{told("FailedMount", missing, 1, 9), told("Pulled", "image", 9, 9)}},
@@ -84,10 +92,22 @@ func repeated(began time.Time, reason, message string, at ...time.Duration) []co
 	return events
 }
 
+// sandboxes are attempts at a pod's sandbox that failed at some times.
+func sandboxes(at ...time.Duration) func(began time.Time) []corev1.Event {
+	return func(began time.Time) []corev1.Event {
+		var events []corev1.Event
+		for _, d := range at {
+			events = append(events, repeated(began, noSandbox, "no addresses", d)...)
+		}
+		return events
+	}
+}
+
 func TestAPodIsGivenUpWhenItsNodeCannotMakeItsContainers(t *testing.T) {
 	t.Parallel()
 	const missing = `MountVolume.SetUp failed for volume "keys" : secret "agentd-keys" not found`
-	mounts := []time.Duration{0, 500 * time.Millisecond, 1500 * time.Millisecond, 3500 * time.Millisecond, 7500 * time.Millisecond, 15500 * time.Millisecond}
+	const noKey = `MountVolume.SetUp failed for volume "keys" : references non-existent secret key: public.pem`
+	mounts := []time.Duration{0, 500 * time.Millisecond, 1500 * time.Millisecond, 3500 * time.Millisecond, 7500 * time.Millisecond, 15500 * time.Millisecond, 31500 * time.Millisecond}
 	for name, test := range map[string]struct {
 		events       func(began time.Time) []corev1.Event
 		runs         time.Duration // when the pod comes up after all; 0: never
@@ -97,12 +117,16 @@ func TestAPodIsGivenUpWhenItsNodeCannotMakeItsContainers(t *testing.T) {
 	}{
 		"a Secret that isn't there": {
 			events: func(began time.Time) []corev1.Event { return repeated(began, "FailedMount", missing, mounts...) },
-			first:  stuckTime, after: stuckTime + stepTime, code: wire.CodeFailed, text: `pod "p": a volume can't be mounted: FailedMount: ` + missing,
+			first:  missingTime, after: missingTime + stepTime, code: wire.CodeUnavailable, text: `pod "p": a volume can't be mounted: FailedMount: ` + missing,
+		},
+		"a Secret without the key": {
+			events: func(began time.Time) []corev1.Event { return repeated(began, "FailedMount", noKey, mounts...) },
+			first:  missingTime, after: missingTime + stepTime, code: wire.CodeFailed, text: `pod "p": a volume can't be mounted: FailedMount: ` + noKey,
 		},
 		"a Secret that comes just in time": {
 			events: func(began time.Time) []corev1.Event {
 				events := repeated(began, "FailedMount", missing, mounts[:5]...)
-				return append(events, repeated(began, "Pulled", "image", stuckTime+stepTime-time.Second)...)
+				return append(events, repeated(began, "Pulled", "image", missingTime+stepTime-time.Second)...)
 			},
 			runs: time.Minute,
 		},
@@ -113,10 +137,24 @@ func TestAPodIsGivenUpWhenItsNodeCannotMakeItsContainers(t *testing.T) {
 			runs: 50 * time.Second,
 		},
 		"a network without addresses": {
+			events: sandboxes(3*time.Second, 14*time.Second, 25*time.Second, 37*time.Second),
+			// From when it was noticed first.
+			first: 43 * time.Second, after: 47 * time.Second, code: wire.CodeUnavailable, text: `pod "p": its sandbox can't be made: FailedCreatePodSandBox: no addresses`,
+		},
+		"a network that takes half a minute on a node that has just come": {
+			events: sandboxes(3*time.Second, 14*time.Second, 25*time.Second), runs: 36 * time.Second,
+		},
+		"a volume that is attached after half a minute": {
 			events: func(began time.Time) []corev1.Event {
-				return append(repeated(began, noSandbox, "sandbox a: no addresses", 3*time.Second), repeated(began, noSandbox, "sandbox b: no addresses", 14*time.Second)...)
+				return repeated(began, "FailedMount", "not attached yet", mounts...)
 			},
-			first: 14 * time.Second, after: 18 * time.Second, code: wire.CodeUnavailable, text: `pod "p": its sandbox can't be made: FailedCreatePodSandBox: sandbox b: no addresses`,
+			runs: 36 * time.Second,
+		},
+		"a volume that is never attached": {
+			events: func(began time.Time) []corev1.Event {
+				return repeated(began, "FailedMount", "not attached yet", mounts...)
+			},
+			first: stuckTime, after: stuckTime + stepTime, code: wire.CodeUnavailable, text: `pod "p": a volume can't be mounted: FailedMount: not attached yet`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
