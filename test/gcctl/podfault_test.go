@@ -31,9 +31,15 @@ func TestAPodThatGoesUnderAnAttachedTerminalGivesItBack(t *testing.T) {
 			if status != 0 || !strings.Contains(last, "agent ended by signal") && !strings.Contains(last, `session "s" has ended`) {
 				t.Errorf("status %d, and last of all %q", status, last)
 			}
-			if list := h.run("ls", "-o", "name"); list.stdout != "" {
-				t.Errorf("the list is %q", list.stdout)
-			}
+			// Until Kubernetes has taken the pod away it is one that stops.
+			h.until("the session is listed no more", func() bool {
+				list := h.ok("ls", "-o", "json")
+				if strings.Contains(list, `"s"`) && !strings.Contains(list, `"stopping": true`) {
+					t.Errorf("the list is %s", list)
+					return true
+				}
+				return !strings.Contains(list, `"s"`)
+			})
 		})
 	}
 }
