@@ -15,15 +15,15 @@ func (g *gc) activity(name string) time.Time {
 	return at
 }
 
-// settled waits until the session's activity has not moved for a second.
+// settled waits until the session's activity has not moved for two seconds: on a machine that is full of tests agentd may see later what was printed.
 func (g *gc) settled(name string) time.Time {
 	g.t.Helper()
 	last, since := g.activity(name), time.Now()
-	g.until("nothing happens for a second", func() bool {
+	g.until("nothing happens for two seconds", func() bool {
 		if now := g.activity(name); !now.Equal(last) {
 			last, since = now, time.Now()
 		}
-		return time.Since(since) > time.Second
+		return time.Since(since) > 2*time.Second
 	})
 	return last
 }

@@ -49,8 +49,10 @@ func enforce(kubeconfig, node, services string) error {
 	never := make(chan struct{})
 	factory.Start(never)
 	factory.WaitForCacheSync(never)
+	// Each event is a look at all rules, and most pods of tests are in namespaces without a policy: to them it makes no difference.
+	governed := cache.FilteringResourceEventHandler{FilterFunc: hasPolicy(policies.GetIndexer()), Handler: c.PodEventHandler}
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
-		pods: c.PodEventHandler, policies: c.NetworkPolicyEventHandler, namespaces: c.NamespaceEventHandler,
+		pods: governed, policies: c.NetworkPolicyEventHandler, namespaces: c.NamespaceEventHandler,
 	} {
 		if _, err := informer.AddEventHandler(handler); err != nil {
 			return err
@@ -65,4 +67,17 @@ func enforce(kubeconfig, node, services string) error {
 	work.Add(1)
 	c.Run(beats, never, &work)
 	return nil
+}
+
+// hasPolicy says whether there are policies in an object's namespace.
+func hasPolicy(policies cache.Indexer) func(object any) bool {
+	return func(object any) bool {
+		key, err := cache.DeletionHandlingMetaNamespaceKeyFunc(object)
+		if err != nil {
+			return true
+		}
+		namespace, _, _ := cache.SplitMetaNamespaceKey(key)
+		of, err := policies.ByIndex(cache.NamespaceIndex, namespace)
+		return err != nil || len(of) > 0
+	}
 }
