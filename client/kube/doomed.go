@@ -14,6 +14,9 @@ import (
 const (
 	// roomTime is how long a pod may find no node: a moment ago another pod may have left, and the scheduler looks again after each change.
 	roomTime = 5 * time.Second
+	// taintTime is how long every node with room may refuse pods: one that has just come, or is back, does until its network is up and the node controller,
+	// which looks every 5 s, has seen it.
+	taintTime = 15 * time.Second
 	// retryTime is how long a fault may last that Kubernetes tries to get over by itself, and often does.
 	retryTime = 8 * time.Second
 	// lookTime is how long a pod may go on unchanged before it is looked at again all the same.
@@ -112,7 +115,11 @@ func diagnose(pod *corev1.Pod) trouble {
 	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
-			return trouble{what: "no node takes it: " + c.Message, patience: roomTime, code: wire.CodeUnavailable, room: true}
+			t := trouble{what: "no node takes it: " + c.Message, patience: roomTime, code: wire.CodeUnavailable, room: true}
+			if strings.Contains(c.Message, "untolerated taint") && !strings.Contains(c.Message, "Insufficient") {
+				t.patience = taintTime
+			}
+			return t
 		}
 	}
 	return trouble{}

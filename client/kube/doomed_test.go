@@ -78,10 +78,13 @@ func TestWhatKeepsAPodFromComingUp(t *testing.T) {
 		"an image that isn't to be pulled": {agentIs(waiting("agent", "ErrImageNeverPull", "not present")), `image "i": ErrImageNeverPull: not present`, 0, wire.CodeFailed},
 		"agentd's image that isn't there":  {installIs(waiting("agentd", "ErrImagePull", "i: not found")), `image "i" can't be pulled`, 0, wire.CodeFailed},
 		"no room": {
-			&corev1.Pod{Status: corev1.PodStatus{Conditions: []corev1.PodCondition{
-				{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/1 nodes are available: 1 Insufficient cpu."},
-			}}},
+			noRoom("0/1 nodes are available: 1 Insufficient cpu."),
 			"no node takes it: 0/1 nodes are available: 1 Insufficient cpu.", roomTime, wire.CodeUnavailable,
+		},
+		"a node that has just come": {noRoom(tainted), "no node takes it: " + tainted, taintTime, wire.CodeUnavailable},
+		"no room but on the control plane": {
+			noRoom("0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s)."),
+			"no node takes it: 0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s).", roomTime, wire.CodeUnavailable,
 		},
 		"a Secret that isn't there": {
 			agentIs(waiting("agent", "CreateContainerConfigError", `secret "x" not found`)), `image "i": CreateContainerConfigError: secret "x" not found`, retryTime, wire.CodeFailed,

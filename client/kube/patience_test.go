@@ -24,6 +24,8 @@ type state struct {
 	pod   *corev1.Pod
 }
 
+const tainted = "0/1 nodes are available: 1 node(s) had untolerated taint(s)."
+
 func noRoom(message string) *corev1.Pod {
 	return &corev1.Pod{Status: corev1.PodStatus{Conditions: []corev1.PodCondition{
 		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: message},
@@ -61,7 +63,8 @@ func TestAPodIsGivenUpWhenItsTroubleHasLastedAsLongAsItMay(t *testing.T) {
 			states: []state{{0, noRoom("0/1 nodes")}, {time.Minute, running}},
 			events: []corev1.Event{{Reason: "TriggeredScaleUp", Message: "1->2"}},
 		},
-		"deletion": {states: []state{{0, creating}, {4 * time.Second, nil}}, after: 4 * time.Second, code: wire.CodeFailed, text: `pod "p" was deleted by someone else`},
+		"a node that has just come": {states: []state{{0, noRoom(tainted)}, {10 * time.Second, running}}},
+		"deletion":                  {states: []state{{0, creating}, {4 * time.Second, nil}}, after: 4 * time.Second, code: wire.CodeFailed, text: `pod "p" was deleted by someone else`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
