@@ -1,57 +1,19 @@
 package contract_test
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
-	"github.com/gascity/agentd/test/binaries"
 	"github.com/gascity/agentd/test/cluster/archive"
 )
-
-// image gives the cluster an image that is the agents' with a change, and returns its name.
-func (g *gc) image(name string, change func(v1.Image) (v1.Image, error)) string {
-	g.t.Helper()
-	if os.Getenv("E2E_KUBECONFIG") != "" {
-		g.t.Skip("E2E_KUBECONFIG is set: that cluster is not given an image of this test's")
-	}
-	root, err := binaries.Root()
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	image, err := archive.Read(filepath.Join(root, "dist", "agent.tar"))
-	if err == nil {
-		image, err = change(image)
-	}
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	digest, err := image.ConfigName()
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	name = "localhost/" + name + ":" + digest.Hex[:12] // another content is another image
-	file := filepath.Join(g.t.TempDir(), "image.tar")
-	if err := archive.Write(file, image, name); err != nil {
-		g.t.Fatal(err)
-	}
-	if out, err := exec.CommandContext(g.t.Context(), filepath.Join(root, "test", "cluster", "cluster"), "load", file).CombinedOutput(); err != nil {
-		g.t.Fatalf("load %s: %v: %s", file, err, out)
-	}
-	return name
-}
 
 // What check-image says of an image is what a start with the same settings meets.
 func TestCheckImageSaysWhatAStartMeets(t *testing.T) {
 	t.Parallel()
 	g := newPods(t)
 	c := g.pods.cluster
-	bare, fromAgentd := g.image("without-agentd", func(i v1.Image) (v1.Image, error) { return archive.Without(i, "agentd") }), "GC_K8S_AGENTD_IMAGE="+c.Agentd
+	bare, fromAgentd := c.Derive(t, archive.Without("agentd")), "GC_K8S_AGENTD_IMAGE="+c.Agentd
 	for name, test := range map[string]struct {
 		image string
 		env   []string

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/gascity/agentd/test/cluster/archive"
 )
 
@@ -239,9 +237,7 @@ func TestTheAgentRunsAsTheUserThatIsAskedFor(t *testing.T) {
 func TestAPrebakedImageKeepsItsWorkspace(t *testing.T) {
 	t.Parallel()
 	g := newPods(t)
-	image := g.image("prebaked", func(i v1.Image) (v1.Image, error) {
-		return archive.WithFiles(i, archive.File{Path: "workspace/baked", Mode: 0o644, Content: []byte("from the image\n")})
-	})
+	image := g.pods.cluster.Derive(t, archive.WithFiles(archive.File{Path: "workspace/baked", Mode: 0o644, Content: []byte("from the image\n")}))
 	g.env = append(g.env, "GC_K8S_PREBAKED=true", "GC_K8S_IMAGE="+image)
 	g.write("from the laptop", "work", "file")
 	g.start("s", config{"command": "pwd; ls -A; cat baked; touch mine && echo written; exec cat"})

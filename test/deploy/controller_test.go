@@ -2,7 +2,6 @@ package deploy_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,15 +11,13 @@ import (
 
 	"github.com/gascity/agentd/test/binaries"
 	"github.com/gascity/agentd/test/cluster"
+	"github.com/gascity/agentd/test/cluster/archive"
 )
 
 // The controller's image is its user's, so here it is one without gc: what gc would run is run in its place.
 func TestControllerInTheClusterRunsAgents(t *testing.T) {
 	t.Parallel()
 	c := cluster.Need(t)
-	if os.Getenv("E2E_KUBECONFIG") != "" {
-		t.Skip("E2E_KUBECONFIG is set: that cluster is not given an image of this test's")
-	}
 	ns := c.Namespace(t)
 	_, err := c.Client.CoreV1().Secrets(ns).Create(t.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: "dolt"}, Data: map[string][]byte{"password": []byte("of Dolt")},
@@ -32,7 +29,7 @@ func TestControllerInTheClusterRunsAgents(t *testing.T) {
 	if err := binaries.Build(programs); err != nil {
 		t.Fatal(err)
 	}
-	image := with(t, c, "controller", filepath.Join(programs, "gcctl"), filepath.Join(programs, "gc-session-k8s"), filepath.Join(programs, "gc-events-k8s"))
+	image := c.Derive(t, archive.With(filepath.Join(programs, "gcctl"), filepath.Join(programs, "gc-session-k8s"), filepath.Join(programs, "gc-events-k8s")))
 	repository, tag, _ := strings.Cut(image, ":")
 	apply(t, c, kustomization(t, "overlays/controller", ns, fmt.Sprintf(`
 replicas: [{name: dolt, count: 0}]

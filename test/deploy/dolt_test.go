@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/gascity/agentd/test/cluster"
+	"github.com/gascity/agentd/test/cluster/archive"
 )
 
 // dolt is Dolt in a namespace, and a pod beside it that asks it things.
@@ -42,7 +43,7 @@ func images(t *testing.T, c *cluster.Cluster) (kustomize, client string) {
 		if err != nil {
 			t.Fatalf("build Dolt: %v", err)
 		}
-		doltImage.name = with(t, c, "dolt", strings.TrimSpace(string(server)))
+		doltImage.name = c.Derive(t, archive.With(strings.TrimSpace(string(server))))
 	})
 	if doltImage.name == "" {
 		t.Fatal("there is no image of Dolt: see the test that made it")

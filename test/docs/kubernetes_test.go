@@ -50,8 +50,8 @@ func TestTheCommandsOfTheKubernetesPageRun(t *testing.T) {
 	}
 	c := cluster.Need(t)
 	takeNamespace(t, c)
-	load(t, "dolt.tar", []string{doltProgram(t)}, "dolthub/dolt:1.83.2", "curlimages/curl:8.16.0")
-	load(t, "other.tar", nil, "myregistry/my-tools:1", "myregistry/gc-controller:1")
+	c.DeriveAs(t, []string{"dolthub/dolt:1.83.2", "curlimages/curl:8.16.0"}, archive.With(doltProgram(t)))
+	c.DeriveAs(t, []string{"myregistry/my-tools:1", "myregistry/gc-controller:1"})
 
 	script := shellOf(read(t, kubernetesPage))
 	for line, other := range instead {
@@ -106,25 +106,6 @@ func takeNamespace(t *testing.T, c *cluster.Cluster) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { remove(context.Background()) })
-}
-
-// load makes an image of the agents' and more programs, and puts it on the node under names of images that would be pulled.
-func load(t *testing.T, file string, programs []string, names ...string) {
-	t.Helper()
-	image, err := archive.Read(filepath.Join(root, "dist", "agent.tar"))
-	if err == nil && len(programs) > 0 {
-		image, err = archive.With(image, programs...)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	file = filepath.Join(t.TempDir(), file)
-	if err := archive.Write(file, image, names...); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.CommandContext(t.Context(), filepath.Join(root, "test", "cluster", "cluster"), "load", file).CombinedOutput(); err != nil {
-		t.Fatalf("load %s: %v\n%s", file, err, out)
-	}
 }
 
 // doltProgram builds the Dolt server, once for all tests.

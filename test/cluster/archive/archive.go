@@ -26,26 +26,31 @@ func Read(file string) (v1.Image, error) {
 	return image, nil
 }
 
+// Change makes another image of one.
+type Change func(v1.Image) (v1.Image, error)
+
 // With puts programs into an image's /usr/local/bin.
-func With(image v1.Image, programs ...string) (v1.Image, error) {
-	var files []File
-	for _, program := range programs {
-		b, err := os.ReadFile(program)
-		if err != nil {
-			return nil, err
+func With(programs ...string) Change {
+	return func(image v1.Image) (v1.Image, error) {
+		var files []File
+		for _, program := range programs {
+			b, err := os.ReadFile(program)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, File{Path: "usr/local/bin/" + filepath.Base(program), Mode: 0o755, Content: b})
 		}
-		files = append(files, File{Path: "usr/local/bin/" + filepath.Base(program), Mode: 0o755, Content: b})
+		return layered(image, files)
 	}
-	return WithFiles(image, files...)
 }
 
 // Without takes programs out of an image's /usr/local/bin.
-func Without(image v1.Image, programs ...string) (v1.Image, error) {
+func Without(programs ...string) Change {
 	var files []File
 	for _, program := range programs {
 		files = append(files, File{Path: "usr/local/bin/.wh." + program}) // an upper layer's word for what it hides of those below
 	}
-	return WithFiles(image, files...)
+	return WithFiles(files...)
 }
 
 // File is a file of an image.
@@ -56,9 +61,13 @@ type File struct {
 }
 
 // WithFiles puts files into an image. They are root's.
-func WithFiles(image v1.Image, files ...File) (v1.Image, error) {
-	var layered bytes.Buffer
-	w := tar.NewWriter(&layered)
+func WithFiles(files ...File) Change {
+	return func(image v1.Image) (v1.Image, error) { return layered(image, files) }
+}
+
+func layered(image v1.Image, files []File) (v1.Image, error) {
+	var content bytes.Buffer
+	w := tar.NewWriter(&content)
 	for _, f := range files {
 		if err := w.WriteHeader(&tar.Header{Name: f.Path, Mode: f.Mode, Size: int64(len(f.Content)), Typeflag: tar.TypeReg}); err != nil {
 			return nil, err
@@ -70,12 +79,21 @@ func WithFiles(image v1.Image, files ...File) (v1.Image, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	opener := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(layered.Bytes())), nil }
+	opener := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil }
 	layer, err := tarball.LayerFromOpener(opener, tarball.WithCompressionLevel(gzip.NoCompression)) // under the race detector compressing takes minutes
 	if err != nil {
 		return nil, err
 	}
 	return mutate.AppendLayers(image, layer)
+}
+
+// Name is a name that an image has alone: another content has another.
+func Name(image v1.Image) (string, error) {
+	digest, err := image.ConfigName()
+	if err != nil {
+		return "", err
+	}
+	return "localhost/derived:" + digest.Hex[:12], nil
 }
 
 // Write writes an image as an archive, under all of the names.
