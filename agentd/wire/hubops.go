@@ -1,6 +1,10 @@
 package wire
 
-import "time"
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+)
 
 // Start asks the hub for a session: gc's start JSON (the exec contract, section 1) and what the front knows beside it.
 type Start struct {
@@ -31,6 +35,28 @@ type StartConfig struct {
 	PackOverlayDirs    []string          `json:"pack_overlay_dirs,omitempty"`
 	OverlayDir         string            `json:"overlay_dir,omitempty"`
 	CopyFiles          []CopyFile        `json:"copy_files,omitempty"`
+}
+
+// Resolve makes the paths on the controller absolute, against this process's folder, which is not the hub's. Its error names the path.
+func (c *StartConfig) Resolve() error {
+	paths := []*string{&c.WorkDir, &c.SessionSetupScript, &c.OverlayDir}
+	for i := range c.PackOverlayDirs {
+		paths = append(paths, &c.PackOverlayDirs[i])
+	}
+	for i := range c.CopyFiles {
+		paths = append(paths, &c.CopyFiles[i].Src)
+	}
+	for _, p := range paths {
+		if *p == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return fmt.Errorf("find %q: %w", *p, err)
+		}
+		*p = abs
+	}
+	return nil
 }
 
 // CopyFile is a file or folder on the controller, and where it goes, relative to the work dir ("" is the work dir itself for a folder, and

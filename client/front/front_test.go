@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -362,6 +365,31 @@ func TestActivityIsRFC3339OrEmpty(t *testing.T) {
 		if got, want := h.front("", "get-last-activity", "a"), (result{stdout: test.want}); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
+	}
+}
+
+// The hub's folder is another than that of whoever asks.
+func TestStartMeansRelativePathsHere(t *testing.T) {
+	t.Parallel()
+	h := newHub(t, func(context.Context, *mux.Exchange) (any, error) { return wire.Launched{}, nil })
+	in := `{"work_dir":"w","overlay_dir":"../o","pack_overlay_dirs":["p","/p"],"session_setup_script":"s.sh","copy_files":[{"src":"notes.md","rel_dst":"d/notes.md"}]}`
+	if got := h.front(in, "start", "a"); got != (result{}) {
+		t.Fatalf("got %+v", got)
+	}
+	var s wire.Start
+	if err := json.Unmarshal(h.seen()[0].Body.(json.RawMessage), &s); err != nil {
+		t.Fatal(err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := wire.StartConfig{
+		WorkDir: here + "/w", OverlayDir: filepath.Join(here, "../o"), PackOverlayDirs: []string{here + "/p", "/p"}, SessionSetupScript: here + "/s.sh",
+		CopyFiles: []wire.CopyFile{{Src: here + "/notes.md", RelDst: "d/notes.md"}},
+	}
+	if !reflect.DeepEqual(s.StartConfig, want) {
+		t.Errorf("the hub was asked for %+v, want %+v", s.StartConfig, want)
 	}
 }
 

@@ -28,6 +28,9 @@ func start(ctx context.Context, r *run, args []string) error {
 			return wire.Errorf(wire.CodeBadRequest, "the JSON on stdin: %s", err)
 		}
 	}
+	if err := s.Resolve(); err != nil {
+		return err
+	}
 	s.City = r.startCity(s.Env)
 	s.BaseEnv = os.Environ()
 	// With the key a second try finds what the first one began, not a duplicate.

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -174,7 +173,7 @@ func (o *startOptions) config(cmd *cobra.Command, command []string) (wire.StartC
 	if err := json.Unmarshal(text, &c); err != nil {
 		return c, fmt.Errorf("%s is not gc's JSON: %w", fileName(o.file), err)
 	}
-	return c, absolutePaths(&c)
+	return c, c.Resolve()
 }
 
 func (o *startOptions) configOfFlags(cmd *cobra.Command, command []string) (wire.StartConfig, error) {
@@ -223,7 +222,7 @@ func (o *startOptions) configOfFlags(cmd *cobra.Command, command []string) (wire
 			return c, fmt.Errorf("--setup-script: %w", missingFile(c.SessionSetupScript, err))
 		}
 	}
-	return c, absolutePaths(&c)
+	return c, c.Resolve()
 }
 
 // checkFolder refuses a flag's value that isn't a folder of this machine.
@@ -234,28 +233,6 @@ func checkFolder(flag, dir string) error {
 		return fmt.Errorf("--%s: %w", flag, missingFile(dir, err))
 	case !info.IsDir():
 		return fmt.Errorf("--%s: %q is not a folder", flag, dir)
-	}
-	return nil
-}
-
-// absolutePaths resolves paths against this process's folder, which is not the hub's.
-func absolutePaths(c *wire.StartConfig) error {
-	paths := []*string{&c.WorkDir, &c.SessionSetupScript, &c.OverlayDir}
-	for i := range c.PackOverlayDirs {
-		paths = append(paths, &c.PackOverlayDirs[i])
-	}
-	for i := range c.CopyFiles {
-		paths = append(paths, &c.CopyFiles[i].Src)
-	}
-	for _, p := range paths {
-		if *p == "" {
-			continue
-		}
-		abs, err := filepath.Abs(*p)
-		if err != nil {
-			return fmt.Errorf("find %q: %w", *p, err)
-		}
-		*p = abs
 	}
 	return nil
 }
