@@ -49,6 +49,9 @@ func setMeta(ctx context.Context, r *run, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := wire.CheckText(string(value)); err != nil {
+		return fmt.Errorf("the value on stdin: %w", err)
+	}
 	q := mux.Request{Op: wire.OpMetaSet, Session: args[0], Body: wire.Meta{Key: args[1], Value: string(value), Set: true}}
 	return r.link.call(ctx, repeatable, q, nil)
 }

@@ -64,7 +64,7 @@ func (o operation) check(program string, args []string) error {
 	case o.max >= 0 && len(args) > o.max:
 		return fmt.Errorf("too many arguments, from %q on: try %q", args[o.max], usage)
 	}
-	return nil
+	return wire.CheckText(args...)
 }
 
 // help prints what there is.

@@ -56,6 +56,8 @@ func TestWrongUsageIsOneLineThatNamesTheFix(t *testing.T) {
 		"too few arguments":        {[]string{"peek", "a"}, `peek: too few arguments: try "gc-session-local peek <name> <lines>"`},
 		"lines that are no number": {[]string{"peek", "a", "many"}, `peek: "many" is no number of lines: give one, or 0 for all`},
 		"no names":                 {[]string{"process-alive", "a"}, `process-alive: no process names on stdin: give one a line`},
+		"a name that is no text":   {[]string{"is-running", "a\xff"}, `is-running: "a\xff" is not valid UTF-8`},
+		"a key that is no text":    {[]string{"set-meta", "a", "k\xff"}, `set-meta: "k\xff" is not valid UTF-8`},
 		"no message":               {[]string{"nudge", "a"}, `nudge: no message on stdin`},
 	} {
 		t.Run(name, func(t *testing.T) {

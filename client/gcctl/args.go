@@ -5,6 +5,8 @@ import (
 	"unicode"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gascity/agentd/agentd/wire"
 )
 
 // sessionArgs demands a session's name and between min and max further arguments; a negative max means any.
@@ -20,7 +22,7 @@ func sessionArgs(min, max int, what string) cobra.PositionalArgs {
 		case max >= 0 && len(args)-1 > max:
 			return usage(cmd, "unexpected argument %q", args[1+max])
 		}
-		return nil
+		return wire.CheckText(args...)
 	}
 }
 

@@ -132,6 +132,9 @@ func (a *app) metaSet(ctx context.Context, session, key, value string) error {
 	if len(value) > wire.MaxMetaValue {
 		return fmt.Errorf("the value of %q is over the limit of %d bytes", key, wire.MaxMetaValue)
 	}
+	if err := wire.CheckText(value); err != nil {
+		return fmt.Errorf("the value of %q: %w", key, err)
+	}
 	return a.call(ctx, mux.Request{Op: wire.OpMetaSet, Session: session, Body: wire.Meta{Key: key, Value: value, Set: true}}, nil)
 }
 
