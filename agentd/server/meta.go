@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"strings"
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
@@ -44,23 +43,11 @@ func (l *link) metaList(ctx context.Context, _ *mux.Exchange) (any, error) {
 	return wire.MetaList{Meta: meta}, nil
 }
 
-// metaOf decodes a request that names a meta entry. Entries live in a process environment, hence what a key and a value can't hold.
+// metaOf decodes a request that names a meta entry.
 func metaOf(x *mux.Exchange) (wire.Meta, error) {
 	var m wire.Meta
 	if err := x.Decode(&m); err != nil {
 		return m, err
 	}
-	switch {
-	case m.Key == "":
-		return m, wire.Errorf(wire.CodeBadRequest, "%s: no key", x.Op)
-	case len(m.Key) > wire.MaxMetaKey:
-		return m, wire.Errorf(wire.CodeTooLarge, "%s: key of %d bytes, limit %d", x.Op, len(m.Key), wire.MaxMetaKey)
-	case len(m.Value) > wire.MaxMetaValue:
-		return m, wire.Errorf(wire.CodeTooLarge, "%s: value of %d bytes, limit %d", x.Op, len(m.Value), wire.MaxMetaValue)
-	case strings.ContainsAny(m.Key, "=\x00\n"):
-		return m, wire.Errorf(wire.CodeBadRequest, "%s: key %q holds '=', a newline or a zero byte", x.Op, m.Key)
-	case strings.Contains(m.Value, "\x00"):
-		return m, wire.Errorf(wire.CodeBadRequest, "%s: the value of %q holds a zero byte", x.Op, m.Key)
-	}
-	return m, nil
+	return m, m.Check(x.Op)
 }

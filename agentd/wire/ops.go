@@ -1,6 +1,9 @@
 package wire
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Op names an operation.
 type Op string
@@ -238,6 +241,24 @@ type Meta struct {
 	Value string `json:"value,omitempty"`
 	// Set distinguishes an empty value from none, in replies.
 	Set bool `json:"set,omitempty"`
+}
+
+// Check tells what keeps op from taking the entry: CodeBadRequest, or CodeTooLarge. Entries live in a process environment, hence what a key and a value
+// can't hold.
+func (m Meta) Check(op Op) error {
+	switch {
+	case m.Key == "":
+		return Errorf(CodeBadRequest, "%s: no key", op)
+	case len(m.Key) > MaxMetaKey:
+		return Errorf(CodeTooLarge, "%s: key of %d bytes, limit %d", op, len(m.Key), MaxMetaKey)
+	case len(m.Value) > MaxMetaValue:
+		return Errorf(CodeTooLarge, "%s: value of %d bytes, limit %d", op, len(m.Value), MaxMetaValue)
+	case strings.ContainsAny(m.Key, "=\x00\n"):
+		return Errorf(CodeBadRequest, "%s: key %q holds '=', a newline or a zero byte", op, m.Key)
+	case strings.Contains(m.Value, "\x00"):
+		return Errorf(CodeBadRequest, "%s: the value of %q holds a zero byte", op, m.Key)
+	}
+	return nil
 }
 
 // MetaList answers OpMetaList. It leaves out what start's env brought unless it begins with GC_ and isn't

@@ -78,6 +78,30 @@ func TestCodeOfFindsTheCodeInAChain(t *testing.T) {
 	}
 }
 
+func TestAMetaEntryIsWhatAnEnvironmentCanHold(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		m    Meta
+		want Code
+	}{
+		"a word":                 {Meta{Key: "drain", Value: "acked"}, ""},
+		"no value":               {Meta{Key: "k"}, ""},
+		"any text but zeros":     {Meta{Key: "k ü", Value: "a=b\n\x01"}, ""},
+		"the longest":            {Meta{Key: strings.Repeat("k", MaxMetaKey), Value: strings.Repeat("v", MaxMetaValue)}, ""},
+		"no key":                 {Meta{Value: "v"}, CodeBadRequest},
+		"an equals sign":         {Meta{Key: "a=b"}, CodeBadRequest},
+		"a newline in a key":     {Meta{Key: "a\nb"}, CodeBadRequest},
+		"a zero byte in a key":   {Meta{Key: "a\x00"}, CodeBadRequest},
+		"a zero byte in a value": {Meta{Key: "k", Value: "\x00"}, CodeBadRequest},
+		"too long a key":         {Meta{Key: strings.Repeat("k", MaxMetaKey+1)}, CodeTooLarge},
+		"too large a value":      {Meta{Key: "k", Value: strings.Repeat("v", MaxMetaValue+1)}, CodeTooLarge},
+	} {
+		if err := c.m.Check(OpMetaSet); CodeOf(err) != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestTheVersionIsWhatTheBuildStamped(t *testing.T) {
 	t.Parallel()
 	revision := debug.BuildSetting{Key: "vcs.revision", Value: "0123456789abcdef"}

@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
@@ -84,11 +83,8 @@ func metaChange(ctx context.Context, x *mux.Exchange, s *session, change func(ma
 		return reply, err
 	}
 	// agentd, which says this of others, isn't there.
-	switch {
-	case m.Key == "" || strings.ContainsAny(m.Key, "=\x00"):
-		return nil, wire.Errorf(wire.CodeBadRequest, "metadata key %q: a key is not empty and holds no =", m.Key)
-	case len(m.Key) > wire.MaxMetaKey || len(m.Value) > wire.MaxMetaValue:
-		return nil, wire.Errorf(wire.CodeTooLarge, "metadata of %d bytes under a key of %d: at most %d and %d", len(m.Value), len(m.Key), wire.MaxMetaValue, wire.MaxMetaKey)
+	if err := m.Check(x.Op); err != nil {
+		return nil, err
 	}
 	if err := s.awaitEnd(ctx); err != nil {
 		return nil, err
