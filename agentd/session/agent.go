@@ -69,8 +69,7 @@ func (a *agent) event(e tmux.Event) {
 		a.tracker.Resized(time.Now())
 		a.session.board.screenChanged()
 		a.look()
-	case tmux.PaneModeChanged:
-	default:
+	case tmux.SessionsChanged:
 		a.look()
 	}
 }

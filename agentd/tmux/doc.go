@@ -12,8 +12,7 @@
 // Arguments are data: they are quoted for tmux's command language, whatever bytes but NUL they hold. A refused command is a *CommandError.
 //
 // What tmux tells unasked arrives as Events, on the goroutine that reads the connection: a handler must return at once and must not call Run
-// itself. The data of an Output event is tmux's own, escaped and only valid during the call; Escaped.AppendTo decodes it. A handler that needs
-// only the fact of output leaves it alone, and a flood then costs no memory.
+// itself. Of output they tell the fact alone, so that a flood costs no memory; what a pane shows is captured.
 //
 // When the connection ends (tmux gone, client killed, protocol broken) Done is closed, Err says why, and all calls fail with that error.
 // A Control does not reconnect: Attach again.

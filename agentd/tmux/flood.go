@@ -37,7 +37,7 @@ func (f *flood) add(at time.Time, bytes int) bool {
 // flooded tells whether a pane's output has become a flood.
 func (c *Control) flooded(e Event) bool {
 	f := c.floods[e.Pane]
-	flooded := f.add(time.Now(), len(e.Data))
+	flooded := f.add(time.Now(), e.Bytes)
 	c.floods[e.Pane] = f
 	return flooded
 }

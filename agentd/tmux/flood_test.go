@@ -51,7 +51,7 @@ func TestAFloodIsLeftOutAndWhatFollowsItIsTold(t *testing.T) {
 	c, _ := testServer(t, command, func(e Event) {
 		switch e.Kind {
 		case Output:
-			told += len(e.Data)
+			told += e.Bytes
 		case Paused:
 			pauses++
 		case Continued:
