@@ -8,15 +8,8 @@ import (
 // ErrNUL is returned for an argument that holds a NUL byte, which tmux can't take.
 var ErrNUL = errors.New("a NUL byte can't be given to tmux")
 
-// Quote gives s as one word of tmux's command language, in double quotes. Every byte that means something there, or that would end the line, is written
-// as an octal escape. s must not hold NUL.
-func Quote(s string) string {
-	var b strings.Builder
-	b.Grow(len(s) + 2)
-	appendQuoted(&b, s)
-	return b.String()
-}
-
+// appendQuoted writes s as one word of tmux's command language, in double quotes. Every byte that means something there, or that would end the line, is
+// written as an octal escape. s must not hold NUL.
 func appendQuoted(b *strings.Builder, s string) {
 	b.WriteByte('"')
 	for i := range len(s) {

@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -95,20 +93,4 @@ func TestLogTellsASlowReaderWhatItMissed(t *testing.T) {
 			t.Errorf("%d bytes are kept", l.size)
 		}
 	})
-}
-
-func TestLastLines(t *testing.T) {
-	t.Parallel()
-	name := filepath.Join(t.TempDir(), "log")
-	if got, err := LastLines(name, 10); got != nil || err != nil {
-		t.Errorf("of no file: %q, %v", got, err)
-	}
-	if err := os.WriteFile(name, []byte("first\nsecond\nthird\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for limit, want := range map[int64][]string{100: {"first", "second", "third"}, 10: {"third"}, 13: {"third"}, 14: {"second", "third"}, 3: nil} {
-		if got, err := LastLines(name, limit); err != nil || !slices.Equal(got, want) {
-			t.Errorf("last %d bytes: %q, %v; want %q", limit, got, err, want)
-		}
-	}
 }
