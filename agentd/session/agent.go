@@ -51,7 +51,7 @@ type agent struct {
 
 func (s *Session) newAgent() *agent {
 	a := &agent{session: s, oomBefore: oomKills(), running: make(chan struct{}), kick: make(chan struct{}, 1), gone: make(chan struct{}), late: make(chan lateNudge, 1)}
-	a.tmux = tmux.Options{Path: s.cfg.Tmux, Dir: s.cfg.TmuxDir, Events: a.event}
+	a.tmux = tmux.Options{Dir: s.cfg.TmuxDir, Events: a.event}
 	a.recorder = s.transcript()
 	a.out.wake = make(chan struct{}, 1)
 	return a

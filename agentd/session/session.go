@@ -35,8 +35,6 @@ type Config struct {
 	Credentials *credentials.Source
 	// Home is the agent's HOME, where the launch doesn't bring one; empty means this process's.
 	Home string
-	// Tmux is the path of tmux; empty means the one on the PATH.
-	Tmux string
 	// TerminationLog is the file that gets the last lines of the screen; empty means none. TerminationMeta: the last metadata, too.
 	TerminationLog  string
 	TerminationMeta bool
@@ -156,7 +154,7 @@ const stoppedStatus = 128 + 15
 
 // Stage notes that files arrive for a coming launch in workDir. Where no agent can ever run it says so, before much is sent for nothing.
 func (s *Session) Stage(workDir string) error {
-	if err := (tmux.Options{Path: s.cfg.Tmux}).Missing(); err != nil {
+	if err := tmux.Missing(); err != nil {
 		return wire.Errorf(wire.CodeFailed, "%v", err)
 	}
 	s.mu.Lock()

@@ -11,10 +11,7 @@ import (
 )
 
 // Missing tells that there is no tmux to be run, as an error for whoever chose the image; nil when there is one.
-func (o Options) Missing() error {
-	if o.Path != "" {
-		return nil
-	}
+func Missing() error {
 	if _, err := exec.LookPath("tmux"); err != nil {
 		return fmt.Errorf("tmux is not installed in the image, or on the machine, that the agent is to run in (PATH is %q)", os.Getenv("PATH"))
 	}

@@ -17,10 +17,8 @@ import (
 // than a second late.
 const clientFlags = "ignore-size,pause-after=1"
 
-// Options say which tmux to run and where its server is.
+// Options say where tmux's server is, and who hears of it.
 type Options struct {
-	// Path of tmux; empty means the one on the PATH.
-	Path string
 	// Dir is the TMUX_TMPDIR: the server is the default socket's in it. Empty means tmux's own default.
 	Dir string
 	// Env is the environment of the tmux process, and the global environment of a server it starts. Nil means this process's. TMUX,
@@ -36,11 +34,7 @@ func (o Options) Command(args ...string) *exec.Cmd {
 }
 
 func (o Options) command(args ...string) *exec.Cmd {
-	path := o.Path
-	if path == "" {
-		path = "tmux"
-	}
-	cmd := exec.Command(path, args...)
+	cmd := exec.Command("tmux", args...)
 	cmd.Env = o.environment()
 	return cmd
 }

@@ -17,7 +17,7 @@ func checkCommand() *cobra.Command {
 		Short: "Tell whether an agent could run here, by tmux and a shell: exit status 0 or 1",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := (tmux.Options{}).Missing(); err != nil {
+			if err := tmux.Missing(); err != nil {
 				return err
 			}
 			if _, err := exec.LookPath("sh"); err != nil {
