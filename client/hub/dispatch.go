@@ -226,7 +226,7 @@ func passOn(ctx, waiting context.Context, x *mux.Exchange, s *session) (any, err
 	if err != nil {
 		return nil, err
 	}
-	return mux.Proxy(ctx, x, conn, mux.Request{})
+	return mux.Proxy(ctx, x, conn)
 }
 
 // written marks what was peeked as old once the request has been answered, whatever the answer.
@@ -293,5 +293,5 @@ func output(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return mux.Proxy(ctx, x, conn, mux.Request{})
+	return mux.Proxy(ctx, x, conn)
 }

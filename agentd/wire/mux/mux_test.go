@@ -177,7 +177,7 @@ func TestProxyPassesEverythingOn(t *testing.T) {
 	overEach(t, func(t *testing.T, connect connector) {
 		behind := connect(t, testOps)
 		c := connect(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
-			return mux.Proxy(ctx, x, behind, mux.Request{})
+			return mux.Proxy(ctx, x, behind)
 		})
 		var got string
 		if err := c.Call(t.Context(), mux.Request{Op: "echo", Body: "hello"}, &got); err != nil || got != "hello" {
@@ -229,7 +229,7 @@ func TestCancelCrossesAProxy(t *testing.T) {
 			return nil, ctx.Err()
 		})
 		c := connect(t, func(ctx context.Context, x *mux.Exchange) (any, error) {
-			return mux.Proxy(ctx, x, behind, mux.Request{})
+			return mux.Proxy(ctx, x, behind)
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-started; cancel() }()

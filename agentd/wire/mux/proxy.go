@@ -10,24 +10,11 @@ import (
 	"github.com/gascity/agentd/agentd/wire"
 )
 
-// Proxy answers x by asking the same of c: its body, its streams with their credit end to end, pushes both ways, its result. r's fields, where
-// set, replace x's.
-func Proxy(ctx context.Context, x *Exchange, c *Conn, r Request) (any, error) {
-	if r.Op == "" {
-		r.Op = x.Op
-	}
-	if r.Key == "" {
-		r.Key = x.Key
-	}
-	if r.Body == nil && x.Body != nil {
-		r.Body = x.Body
-	}
-	if r.Window == 0 {
-		r.Window = x.window()
-	}
+// Proxy answers x by asking the same of c: its body, its streams with their credit end to end, pushes both ways, its result.
+func Proxy(ctx context.Context, x *Exchange, c *Conn) (any, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	k, err := c.Open(ctx, r)
+	k, err := c.Open(ctx, Request{Op: x.Op, Key: x.Key, Body: x.Body, Window: x.window()})
 	if err != nil {
 		return nil, err
 	}
