@@ -58,11 +58,8 @@ type Config struct {
 	Log          *slog.Logger
 }
 
-// ErrLeft means that this process had to leave while its session lives on, for another to adopt.
-var ErrLeft = errors.New("left the session to another process")
-
-// Serve runs until the session has ended, and gives the status to exit with. When init or ctx ends first, it leaves the session alone and
-// gives ErrLeft.
+// Serve runs until the session has ended, and gives the status to exit with. When init or ctx ends first, it leaves the session alone, for another
+// process to adopt, and says why.
 func Serve(ctx context.Context, c Config) (status int, err error) {
 	// All that can be wrong with the configuration shows before anything runs.
 	p, err := open(c)
@@ -105,7 +102,7 @@ func Serve(ctx context.Context, c Config) (status int, err error) {
 	}
 	if cause := context.Cause(ctx); r.err != nil && cause != nil {
 		c.Log.Warn("leaving the session", "reason", cause)
-		return 1, fmt.Errorf("%w: %w", ErrLeft, cause)
+		return 1, fmt.Errorf("left the session to another process: %w", cause)
 	}
 	if r.err != nil {
 		return 1, fmt.Errorf("supervise the session: %w", r.err)

@@ -31,7 +31,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.full() {
-		s.log.Warn("connection refused", "reason", "limit reached", "limit", MaxLinks)
+		s.log.Warn("connection refused", "reason", "limit reached", "limit", maxLinks)
 		s.refuse(w, "limit", http.StatusServiceUnavailable)
 		return
 	}
@@ -56,7 +56,7 @@ func (s *Server) refuse(w http.ResponseWriter, reason string, status int) {
 func (s *Server) full() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.draining || len(s.links) >= MaxLinks
+	return s.draining || len(s.links) >= maxLinks
 }
 
 // pending holds the connections that have not become a websocket yet, oldest first.

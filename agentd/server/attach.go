@@ -22,9 +22,9 @@ func (l *link) attach(ctx context.Context, x *mux.Exchange) (any, error) {
 		return nil, err
 	}
 	s := l.server
-	if s.terminals.Add(1) > MaxTerminals {
+	if s.terminals.Add(1) > maxTerminals {
 		s.terminals.Add(-1)
-		return nil, wire.Errorf(wire.CodeUnavailable, "attach: %d terminals are attached, the limit", MaxTerminals)
+		return nil, wire.Errorf(wire.CodeUnavailable, "attach: %d terminals are attached, the limit", maxTerminals)
 	}
 	defer s.terminals.Add(-1)
 	t, err := s.session.Attach(ctx, ask)

@@ -23,13 +23,13 @@ import (
 
 // Limits on what callers may cost. The agent itself can reach the socket (it shares the pod's loopback), so these hold for whoever comes.
 const (
-	// MaxLinks bounds the connections that were admitted. A session has one hub, and a person or two with gcctl and no hub.
-	MaxLinks = 64
+	// maxLinks bounds the connections that were admitted. A session has one hub, and a person or two with gcctl and no hub.
+	maxLinks = 64
 	// maxPending bounds the connections that have not shown a token yet; the oldest gives way to a newcomer, so that holding them
 	// open keeps nobody out.
 	maxPending = 64
-	// MaxTerminals bounds the attached terminals: each costs a pty and a tmux client of some 3 MB.
-	MaxTerminals = 32
+	// maxTerminals bounds the attached terminals: each costs a pty and a tmux client of some 3 MB.
+	maxTerminals = 32
 	// headerTimeout bounds the reading of an upgrade request, which is one packet.
 	headerTimeout = 5 * time.Second
 	// maxHeader bounds an upgrade request, in bytes; a token takes about 500.
@@ -156,7 +156,7 @@ func (s *Server) drain() {
 // run serves one admitted connection until it ends.
 func (s *Server) run(l *link) {
 	s.mu.Lock()
-	if s.draining || len(s.links) >= MaxLinks {
+	if s.draining || len(s.links) >= maxLinks {
 		s.mu.Unlock()
 		_ = l.conn.Close(wire.CloseShutdown, "no room")
 		return

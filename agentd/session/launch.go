@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -299,12 +300,7 @@ func terminalType() string {
 type steps struct {
 	mu   sync.Mutex
 	push func(wire.Progress)
-	log  logger
-}
-
-type logger interface {
-	Info(msg string, args ...any)
-	Warn(msg string, args ...any)
+	log  *slog.Logger
 }
 
 func (s *steps) step(name string) { s.send(wire.Progress{Step: name}) }

@@ -18,14 +18,14 @@ import (
 	"github.com/gascity/agentd/client/paths"
 )
 
-// FileVariable names the file of the log, where it isn't the usual one.
-const FileVariable = "GC_EVENTS_FILE"
+// fileVariable names the file of the log, where it isn't the usual one.
+const fileVariable = "GC_EVENTS_FILE"
 
 // Path says where the log of this machine is: what GC_EVENTS_FILE says, else events.jsonl in the state folder.
 func Path(getenv func(string) string) (string, error) {
-	if path := getenv(FileVariable); path != "" {
+	if path := getenv(fileVariable); path != "" {
 		if !filepath.IsAbs(path) { // each program would take it from where it happens to be
-			return "", fmt.Errorf("%s is %q: it must be an absolute path", FileVariable, path)
+			return "", fmt.Errorf("%s is %q: it must be an absolute path", fileVariable, path)
 		}
 		return path, nil
 	}
