@@ -63,7 +63,7 @@ type Hub struct {
 	deaf     chan struct{} // closed when Serve no longer listens
 }
 
-// New makes a hub that knows no session yet: it looks for what it is asked for. Adopt looks for all.
+// New makes a hub that knows no session yet: it looks for what it is asked for.
 func New(b Backend, o Options) *Hub {
 	if o.Ping == 0 {
 		o.Ping = defaultPing
@@ -88,7 +88,7 @@ func New(b Backend, o Options) *Hub {
 // Close ends the hub: calls under way get a moment, and so do agents' last words that are kept nowhere else; then connections and links are closed. Sessions live
 // on. Serve has returned before.
 func (h *Hub) Close() {
-	h.Leave(wire.CloseShutdown)
+	h.leave(wire.CloseShutdown)
 	h.drain()
 	h.serving.Wait() // a stop goes on without its caller, and needs its link
 	h.awaitMirrors()
@@ -96,8 +96,8 @@ func (h *Hub) Close() {
 	h.owned.Wait()
 }
 
-// Adopt finds all sessions and opens a link to each. What an interrupted start left is removed. It is cheap when nothing came or went.
-func (h *Hub) Adopt(ctx context.Context) error {
+// adoptAll finds all sessions and opens a link to each. What an interrupted start left is removed. It is cheap when nothing came or went.
+func (h *Hub) adoptAll(ctx context.Context) error {
 	endpoints, err := h.backend.Scan(ctx)
 	if err != nil {
 		return err

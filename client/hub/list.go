@@ -22,7 +22,7 @@ const (
 
 // list answers OpList.
 func (h *Hub) list(ctx context.Context, q wire.List) (wire.ListReply, error) {
-	if err := h.Adopt(ctx); err != nil {
+	if err := h.adoptAll(ctx); err != nil {
 		return wire.ListReply{}, err
 	}
 	wanted := slices.DeleteFunc(h.all(), func(s *session) bool {
@@ -120,7 +120,7 @@ func (h *Hub) awaitListChange(ctx context.Context, changed <-chan struct{}, look
 		case <-changed:
 			waiting = false
 		case <-look:
-			if err := h.Adopt(ctx); err != nil {
+			if err := h.adoptAll(ctx); err != nil {
 				return err
 			}
 		case <-ctx.Done():

@@ -214,7 +214,7 @@ func TestAWatcherOfASessionThatWasReplacedIsToldOfItsEnd(t *testing.T) {
 	}
 	// Another hub has ended it and made one anew, before this hub's link has told.
 	w.backend.add(newFake(t, "a").running(1, "new"))
-	if err := w.hub.Adopt(ctx); err != nil {
+	if err := w.hub.adoptAll(ctx); err != nil {
 		t.Fatal(err)
 	}
 	for {

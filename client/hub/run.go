@@ -112,7 +112,7 @@ func (h *Hub) firstLook(ctx context.Context) (end func(), err error) {
 	}
 	found := make(chan error, 1)
 	looking.Go(func() {
-		err := h.Adopt(ctx)
+		err := h.adoptAll(ctx)
 		_, keepsEvents := h.backend.(EventKeeper)
 		if wire.CodeOf(err) == wire.CodeUnavailable || err != nil && keepsEvents {
 			h.log.Warn("sessions are not known yet", "error", err)

@@ -26,7 +26,7 @@ const (
 
 func newKey() string { return rand.Text() }
 
-// Serve answers clients on l, which it closes, until ctx ends, Leave is called, or the hub has been idle for too long. It returns after the calls
+// Serve answers clients on l, which it closes, until ctx ends, a client tells the hub to leave, or it has been idle for too long. It returns after the calls
 // under way, when every client has been told why.
 func (h *Hub) Serve(ctx context.Context, l net.Listener) error {
 	var serving sync.WaitGroup
@@ -42,16 +42,16 @@ wait:
 	for {
 		select {
 		case <-ctx.Done():
-			h.Leave(wire.CloseShutdown)
+			h.leave(wire.CloseShutdown)
 		case <-idle.C:
 			if h.isIdle() {
 				h.log.Info("leaving: neither clients nor sessions", "for", h.options.Idle)
-				h.Leave(wire.CloseShutdown)
+				h.leave(wire.CloseShutdown)
 			}
 		case <-h.leaving:
 			break wait
 		case err = <-failed:
-			h.Leave(wire.CloseShutdown)
+			h.leave(wire.CloseShutdown)
 			break wait
 		}
 	}
@@ -65,8 +65,8 @@ wait:
 	return err
 }
 
-// Leave makes the hub leave; clients are told code. Only the first call counts.
-func (h *Hub) Leave(code int) {
+// leave makes the hub leave; clients are told code. Only the first call counts.
+func (h *Hub) leave(code int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	select {
@@ -136,7 +136,7 @@ func (h *Hub) accept(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	if h.backend.Stale() {
 		h.log.Info("leaving: the place this hub was started for is called something else now")
-		h.Leave(wire.CloseReplaced)
+		h.leave(wire.CloseReplaced)
 	}
 	greeting, cancel := context.WithTimeout(ctx, greetTime)
 	transport, err := frames.Accept(greeting, conn)

@@ -52,7 +52,7 @@ func serve(t *testing.T, o Options, sessions ...*fakeSession) *served {
 		}
 	}()
 	t.Cleanup(func() {
-		s.hub.Leave(wire.CloseShutdown)
+		s.hub.leave(wire.CloseShutdown)
 		<-s.done
 		s.hub.Close()
 		os.RemoveAll(dir)
@@ -173,7 +173,7 @@ func TestAClientThatHasNotGreetedKeepsNoHub(t *testing.T) {
 	defer silent.Close()
 	h.dial(t) // the one before has been accepted
 	began := time.Now()
-	h.hub.Leave(wire.CloseShutdown)
+	h.hub.leave(wire.CloseShutdown)
 	<-h.done
 	if took := time.Since(began); took >= greetTime {
 		t.Errorf("it stayed for %s", took)

@@ -33,7 +33,7 @@ func (h *Hub) toldToStop(ctx context.Context, x *mux.Exchange) error {
 		code = wire.CloseReplaced
 	}
 	h.log.Info("told to leave", "replace", q.Replace)
-	h.Leave(code)
+	h.leave(code)
 	select {
 	case <-h.deaf:
 		return nil
