@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -197,12 +198,9 @@ func (q *Queue) leave(j *job) bool {
 	if j.callers > 0 || j.kept {
 		return true
 	}
-	for i, w := range q.waiting {
-		if w == j {
-			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
-			q.bytes -= j.size
-			break
-		}
+	if i := slices.Index(q.waiting, j); i >= 0 {
+		q.waiting = slices.Delete(q.waiting, i, i+1)
+		q.bytes -= j.size
 	}
 	if j.key != "" {
 		delete(q.known, j.key)

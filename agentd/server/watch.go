@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -185,11 +187,7 @@ func (l *link) removeWatcher(w *watcher) {
 func (l *link) own() []*watcher {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ws := make([]*watcher, 0, len(l.watchers))
-	for w := range l.watchers {
-		ws = append(ws, w)
-	}
-	return ws
+	return slices.Collect(maps.Keys(l.watchers))
 }
 
 // tellWatchers has the connection's watches push what is new, before it returns.

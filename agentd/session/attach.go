@@ -33,17 +33,11 @@ func (s *Session) Attach(ctx context.Context, ask wire.Attach) (*Terminal, error
 		args = append(args, "-f", "read-only,ignore-size")
 	}
 	cmd := a.tmux.Command(args...)
-	env := make([]string, 0, len(cmd.Env)+1)
-	for _, kv := range cmd.Env {
-		if len(kv) < 5 || kv[:5] != "TERM=" {
-			env = append(env, kv)
-		}
-	}
 	a.tracker.Resized(time.Now())
 	if ask.ReadOnly {
 		a.onlooker(ctx, +1)
 	}
-	t, err := terminal.Start(terminal.Command{Argv: cmd.Args, Env: append(env, "TERM="+terminal.Type(ask.Term)), Size: ask.Size})
+	t, err := terminal.Start(terminal.Command{Argv: cmd.Args, Env: append(cmd.Env, "TERM="+terminal.Type(ask.Term)), Size: ask.Size})
 	if err != nil {
 		if ask.ReadOnly {
 			a.onlooker(ctx, -1)

@@ -26,7 +26,8 @@ const maxSide = 2000
 // Command is the program to run.
 type Command struct {
 	Argv []string
-	Env  []string
+	// Env is the environment; of a variable that is there twice, the last counts.
+	Env []string
 	// Size is set before the program starts, so that its first screen is right.
 	Size wire.Size
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -137,5 +138,5 @@ func (l *Log) read(next uint64) (text []byte, missed, after uint64, closed bool,
 func (l *Log) Last(n int) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]string(nil), l.lines[max(0, len(l.lines)-n):]...)
+	return slices.Clone(l.lines[max(0, len(l.lines)-n):])
 }

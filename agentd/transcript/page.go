@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -81,12 +82,7 @@ func (p *page) shift(n int) {
 
 // anySaid reports whether any row was written.
 func (p *page) anySaid() bool {
-	for _, row := range p.rows {
-		if row.said {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.rows, func(r row) bool { return r.said })
 }
 
 // clear makes all that was written of the rows lines that moved, and drops the rows.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -209,11 +211,7 @@ func (h *Hub) change() <-chan struct{} {
 func (h *Hub) all() []*session {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	list := make([]*session, 0, len(h.sessions))
-	for _, s := range h.sessions {
-		list = append(list, s)
-	}
-	return list
+	return slices.Collect(maps.Values(h.sessions))
 }
 
 // errStopped is why a start is cancelled by a stop.

@@ -1,9 +1,11 @@
 package hub
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/gascity/agentd/agentd/wire"
 )
@@ -21,7 +23,7 @@ func (f *starting) launch() (*wire.Launch, error) {
 		Unset: controllerOnly,
 	}
 	for k, v := range q.Env {
-		if !isControllerOnly(k) {
+		if !slices.Contains(controllerOnly, k) {
 			launch.Env[k] = v
 		}
 	}
@@ -42,15 +44,6 @@ func (f *starting) launch() (*wire.Launch, error) {
 // controllerOnly are variables that speak of the controller's gc and mean nothing, or the wrong thing, to an agent.
 var controllerOnly = []string{"GC_SESSION", "GC_EVENTS", "GC_BEADS"}
 
-func isControllerOnly(name string) bool {
-	for _, n := range controllerOnly {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
-
 // readScript reads session_setup_script, a file of the controller.
 func readScript(path string) (string, error) {
 	f, err := os.Open(path)
@@ -70,10 +63,5 @@ func readScript(path string) (string, error) {
 
 // city is the label of the gc workspace that owns the session.
 func (f *starting) city() string {
-	for _, c := range []string{f.start.City, f.start.Env["GC_CITY"], f.start.Env["GC_CITY_PATH"]} {
-		if c != "" {
-			return c
-		}
-	}
-	return ""
+	return cmp.Or(f.start.City, f.start.Env["GC_CITY"], f.start.Env["GC_CITY_PATH"])
 }

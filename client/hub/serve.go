@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -228,10 +230,7 @@ func (h *Hub) drain() {
 	if h.pipe != nil {
 		_ = h.pipe.Close() // it can't fail
 	}
-	clients := make([]*client, 0, len(h.clients))
-	for c := range h.clients {
-		clients = append(clients, c)
-	}
+	clients := slices.Collect(maps.Keys(h.clients))
 	h.mu.Unlock()
 	var draining sync.WaitGroup
 	for _, c := range clients {

@@ -2,6 +2,7 @@ package configmap
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -56,11 +57,8 @@ func (b *batch) reserve(ctx context.Context, mark string) reservation {
 func (b *batch) leave(who caller) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i, w := range b.waiting {
-		if w == who {
-			b.waiting = append(b.waiting[:i], b.waiting[i+1:]...)
-			return
-		}
+	if i := slices.Index(b.waiting, who); i >= 0 {
+		b.waiting = slices.Delete(b.waiting, i, i+1)
 	}
 }
 

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func (w *watch) follow(ctx context.Context, c *mux.Conn) error {
 
 // take hands an event over. The number that the watch resumes after never falls: an event that came late doesn't bring back those behind it.
 func (w *watch) take(line []byte) error {
-	e, err := events.Parse(append([]byte(nil), line...))
+	e, err := events.Parse(bytes.Clone(line))
 	if err != nil {
 		return fmt.Errorf("the hub told of no event: %w", err)
 	}
