@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
@@ -9,7 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
+
+	"github.com/gascity/agentd/client/lockfile"
 )
 
 // current gives the signing key, reading the file again when it is not the one read last, and making it where there is none.
@@ -28,11 +30,12 @@ func (s *Signer) current() (ed25519.PrivateKey, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	err = s.locked(func() (err error) {
-		key, info, err = establish(s.signing(), s.PublicKeys())
-		return err
-	})
+	lock, err := lockfile.Wait(context.Background(), filepath.Join(s.dir, "lock")) // whoever holds it writes two small files
 	if err != nil {
+		return nil, fmt.Errorf("lock the signing key: %w", err)
+	}
+	defer lock.Release()
+	if key, info, err = establish(s.signing(), s.PublicKeys()); err != nil {
 		return nil, err
 	}
 	s.key, s.info = key, info
@@ -47,7 +50,8 @@ func establish(signing, public string) (ed25519.PrivateKey, os.FileInfo, error) 
 		if _, key, err = ed25519.GenerateKey(rand.Reader); err != nil {
 			return nil, nil, fmt.Errorf("make a signing key: %w", err)
 		}
-		if err := writePublic(public, key.Public().(ed25519.PublicKey)); err != nil {
+		// Public first: whoever verifies knows the new key before the first token it signs.
+		if err := writePublic(public, key); err != nil {
 			return nil, nil, err
 		}
 		if err := writeKey(signing, key); err != nil {
@@ -59,7 +63,7 @@ func establish(signing, public string) (ed25519.PrivateKey, os.FileInfo, error) 
 	case publishes(public, key):
 		return key, info, nil
 	default:
-		return key, info, writePublic(public, key.Public().(ed25519.PublicKey))
+		return key, info, writePublic(public, key)
 	}
 }
 
@@ -72,24 +76,4 @@ func publishes(public string, key ed25519.PrivateKey) bool {
 // holds tells whether key's public half is among keys.
 func holds(keys []ed25519.PublicKey, key ed25519.PrivateKey) bool {
 	return slices.ContainsFunc(keys, func(k ed25519.PublicKey) bool { return k.Equal(key.Public()) })
-}
-
-// locked calls f while this process alone changes the folder.
-func (s *Signer) locked(f func() error) error {
-	name := filepath.Join(s.dir, "lock")
-	lock, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("lock the signing key: %w", err)
-	}
-	defer lock.Close() // and with it the lock goes
-	for {
-		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
-		if err == syscall.EINTR {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("lock %q: %w", name, err)
-		}
-		return f()
-	}
 }

@@ -41,7 +41,13 @@ func (k Key) PrivatePEM() ([]byte, error) {
 }
 
 // PublicPEM is what agentd needs to verify tokens, in PEM.
-func (k Key) PublicPEM() ([]byte, error) { return publicPEM(k.private.Public().(ed25519.PublicKey)) }
+func (k Key) PublicPEM() ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(k.private.Public())
+	if err != nil {
+		return nil, fmt.Errorf("encode the public key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
+}
 
 // PublishedIn says whether public keys in PEM hold this one's. What can't be understood does not.
 func (k Key) PublishedIn(text []byte) bool {

@@ -1,7 +1,6 @@
 package token
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
@@ -99,26 +98,12 @@ func parsePublic(text []byte) ([]ed25519.PublicKey, error) {
 	}
 }
 
-func writePublic(name string, keys ...ed25519.PublicKey) error {
-	text, err := publicPEM(keys...)
+func writePublic(name string, key ed25519.PrivateKey) error {
+	text, err := Key{key}.PublicPEM()
 	if err != nil {
 		return err
 	}
 	return replace(name, text)
-}
-
-func publicPEM(keys ...ed25519.PublicKey) ([]byte, error) {
-	var text bytes.Buffer
-	for _, key := range keys {
-		der, err := x509.MarshalPKIXPublicKey(key)
-		if err != nil {
-			return nil, fmt.Errorf("encode a public key: %w", err)
-		}
-		if err := pem.Encode(&text, &pem.Block{Type: "PUBLIC KEY", Bytes: der}); err != nil {
-			return nil, fmt.Errorf("encode a public key: %w", err)
-		}
-	}
-	return text.Bytes(), nil
 }
 
 // replace puts text in the place of the file as a whole, 0600: no reader sees half of it, nor does a crash leave half.

@@ -1,6 +1,6 @@
 // Package token holds the client's signing key and mints the tokens that agentd asks for.
 //
-// The private key stays in one file of this user (0600). What agentd gets is the file of public keys beside it: nothing in a session can
+// The private key stays in one file of this user (0600). What agentd gets is its public half in the file beside it: nothing in a session can
 // speak for the client.
 package token
 
@@ -19,7 +19,7 @@ import (
 	"github.com/gascity/agentd/client/paths"
 )
 
-// Signer mints tokens with the key of a folder. It follows the key when another process rotates it. It is safe for concurrent use, and
+// Signer mints tokens with the key of a folder. It follows the key when another process replaces it. It is safe for concurrent use, and
 // several processes may use one folder.
 type Signer struct {
 	dir string
@@ -41,7 +41,7 @@ func Open(dir string) (*Signer, error) {
 	return s, nil
 }
 
-// PublicKeys is the file of public keys in PEM, for agentd's --public-keys: the current key first. It changes when the key is rotated.
+// PublicKeys is the file of the key's public half in PEM, for agentd's --public-keys. It changes with the key.
 func (s *Signer) PublicKeys() string { return filepath.Join(s.dir, "public.pem") }
 
 // Mint makes a token for one upgrade request to the session with that audience. It lives wire.TokenLife.
@@ -82,28 +82,6 @@ func mint(key ed25519.PrivateKey, audience string, role wire.Role) (string, erro
 type claims struct {
 	Role wire.Role `json:"role"`
 	jwt.RegisteredClaims
-}
-
-// Rotate replaces the signing key. The old public key stays in the file of public keys until the next rotation, for tokens under way.
-// Removing the signing key's file rotates too, and trusts the old key no longer.
-func (s *Signer) Rotate() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.locked(func() error {
-		old, _, err := readKey(s.signing())
-		if err != nil {
-			return err
-		}
-		public, key, err := ed25519.GenerateKey(rand.Reader)
-		if err != nil {
-			return fmt.Errorf("make a signing key: %w", err)
-		}
-		// Public first: whoever verifies knows the new key before the first token it signs.
-		if err := writePublic(s.PublicKeys(), public, old.Public().(ed25519.PublicKey)); err != nil {
-			return err
-		}
-		return writeKey(s.signing(), key)
-	})
 }
 
 func (s *Signer) signing() string { return filepath.Join(s.dir, "signing.pem") }
