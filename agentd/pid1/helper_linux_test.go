@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gascity/agentd/agentd/process"
 	"github.com/gascity/agentd/agentd/wire"
 )
 
@@ -315,11 +316,8 @@ func daemon(way string, env ...string) int {
 
 // parentOf gives a process's parent, 0 when it has gone.
 func parentOf(pid int) int {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	return parentIn(stat)
+	stat, _ := process.Stat(pid)
+	return stat.Parent
 }
 
 func rss(pid int) int { return memory(pid, "VmRSS:") }

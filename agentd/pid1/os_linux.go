@@ -1,7 +1,6 @@
 package pid1
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -9,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/process"
 )
 
 // adoptOrphans makes this process the parent of descendants whose own parents end, as PID 1 is without asking.
@@ -49,34 +48,9 @@ func descendants(root int) ([]int, error) {
 		if err != nil {
 			continue
 		}
-		if stat, err := os.ReadFile("/proc/" + name + "/stat"); err == nil { // else it has just ended
-			parents[pid] = parentIn(stat)
+		if stat, err := process.Stat(pid); err == nil { // else it has just ended
+			parents[pid] = stat.Parent
 		}
 	}
-	return below(root, parents, detached), nil
-}
-
-// detached tells whether a process was started with wire.DetachedEnv in its environment.
-func detached(pid int) bool {
-	env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	if err != nil {
-		return false
-	}
-	for v := range bytes.SplitSeq(env, []byte{0}) {
-		if bytes.HasPrefix(v, []byte(wire.DetachedEnv+"=")) {
-			return true
-		}
-	}
-	return false
-}
-
-// parentIn reads the parent's pid from the text of /proc/N/stat: "pid (name) state parent …", where the name may hold anything.
-func parentIn(stat []byte) int {
-	_, rest, _ := bytes.Cut(stat[max(0, bytes.LastIndexByte(stat, ')')):], []byte(" "))
-	fields := bytes.Fields(rest)
-	if len(fields) < 2 {
-		return 0
-	}
-	pid, _ := strconv.Atoi(string(fields[1]))
-	return pid
+	return below(root, parents, process.Detached), nil
 }

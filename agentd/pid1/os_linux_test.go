@@ -25,23 +25,6 @@ func remountProc() error {
 	return syscall.Mount("proc", "/proc", "proc", 0, "")
 }
 
-func TestParentIn(t *testing.T) {
-	t.Parallel()
-	for stat, want := range map[string]int{
-		"42 (sh) S 7 42 42 0":       7,
-		"42 (a) b (c) S 7 42":       7,
-		"42 (x) S 1 (y\n) S 7 42 1": 7,
-		"42 (sh) S":                 0,
-		"42 (sh":                    0,
-		")":                         0,
-		"":                          0,
-	} {
-		if got := parentIn([]byte(stat)); got != want {
-			t.Errorf("%q: parent %d, want %d", stat, got, want)
-		}
-	}
-}
-
 func TestTrimGivesBackTheProgramsPages(t *testing.T) {
 	before := memory(os.Getpid(), "RssFile:")
 	if err := Trim(); err != nil {
@@ -72,11 +55,4 @@ func TestOnlyPagesThatHoldTheProgramsFileAreGivenBack(t *testing.T) {
 			t.Errorf("%q: %x %x %v, want %v", tt.line, begin, end, ok, tt.ok)
 		}
 	}
-}
-
-func FuzzParentIn(f *testing.F) {
-	f.Add([]byte("42 (sh) S 7 42 42 0"))
-	f.Add([]byte("42 (sh"))
-	f.Add([]byte(")"))
-	f.Fuzz(func(_ *testing.T, stat []byte) { parentIn(stat) })
 }

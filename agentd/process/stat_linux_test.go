@@ -11,9 +11,14 @@ import (
 func TestParseStatTakesAnyComm(t *testing.T) {
 	t.Parallel()
 	for _, comm := range []string{"sh", "", "a b", "a) R 1 (b", "x)"} {
-		got, state, parent, session, err := parseStat("12 (" + comm + ") S 34 56 78 90")
-		if err != nil || got != comm || state != 'S' || parent != 34 || session != 78 {
-			t.Errorf("%q: %q %c %d %d, %v", comm, got, state, parent, session, err)
+		got, err := parseStat("12 (" + comm + ") S 34 56 78 90")
+		if want := (Status{Comm: comm, State: 'S', Parent: 34, Session: 78}); err != nil || got != want {
+			t.Errorf("%q: %+v, %v", comm, got, err)
+		}
+	}
+	for _, line := range []string{"", ")", ")(", "12 (sh", "12 (sh) S", "12 (sh) S 34 56", "12 (sh) SS 34 56 78", "12 (sh) S x 56 78"} {
+		if got, err := parseStat(line); err == nil {
+			t.Errorf("%q: %+v", line, got)
 		}
 	}
 }
@@ -22,7 +27,7 @@ func FuzzParseStat(f *testing.F) {
 	f.Add("12 (sh) S 34 56 78")
 	f.Add(")(")
 	f.Fuzz(func(t *testing.T, line string) {
-		if _, state, _, _, err := parseStat(line); err == nil && state == 0 {
+		if s, err := parseStat(line); err == nil && s.State == 0 {
 			t.Errorf("%q: no state", line)
 		}
 	})

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-
-	"github.com/gascity/agentd/agentd/wire"
 )
 
 // tree reads root and its descendants from /proc. A process that ends meanwhile is left out, and so is what was started to outlive root: a hub,
@@ -28,7 +26,7 @@ func tree(root int) ([]info, error) {
 		if err != nil {
 			return nil, err
 		}
-		if pid != root && p.leads && detached(pid) {
+		if pid != root && p.leads && Detached(pid) {
 			continue
 		}
 		found = append(found, p)
@@ -47,49 +45,16 @@ func gone(err error) bool {
 }
 
 func read(pid int) (info, error) {
-	dir := "/proc/" + strconv.Itoa(pid)
-	stat, err := os.ReadFile(dir + "/stat")
+	stat, err := Stat(pid)
 	if err != nil {
-		return info{}, fmt.Errorf("look at process %d: %w", pid, err)
+		return info{}, err
 	}
-	comm, state, _, session, err := parseStat(string(stat))
-	if err != nil {
-		return info{}, fmt.Errorf("look at process %d: %w", pid, err)
-	}
-	cmdline, err := os.ReadFile(dir + "/cmdline")
+	cmdline, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
 	if err != nil && !gone(err) {
 		return info{}, fmt.Errorf("look at process %d: %w", pid, err)
 	}
 	argv0, _, _ := bytes.Cut(cmdline, []byte{0})
-	return info{pid: pid, zombie: state == 'Z' || state == 'X', leads: session == pid, comm: comm, argv0: string(argv0)}, nil
-}
-
-// detached tells whether a process was started with wire.DetachedEnv. One that has ended, or is another user's, was not.
-func detached(pid int) bool {
-	env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	return err == nil && bytes.Contains(append([]byte{0}, env...), []byte("\x00"+wire.DetachedEnv+"="))
-}
-
-// parseStat takes comm, state, parent and session from a line of /proc/PID/stat (proc(5)). The comm stands in parentheses and may hold any
-// byte, parentheses and spaces included, so the last parenthesis ends it.
-func parseStat(line string) (comm string, state byte, parent, session int, err error) {
-	open, end := strings.IndexByte(line, '('), strings.LastIndexByte(line, ')')
-	if open < 0 || end < open {
-		return "", 0, 0, 0, fmt.Errorf("unexpected stat line %q", line)
-	}
-	fields := strings.Fields(line[end+1:])
-	if len(fields) < 4 || len(fields[0]) != 1 {
-		return "", 0, 0, 0, fmt.Errorf("unexpected stat line %q", line)
-	}
-	parent, err = strconv.Atoi(fields[1])
-	if err != nil {
-		return "", 0, 0, 0, fmt.Errorf("unexpected stat line %q", line)
-	}
-	session, err = strconv.Atoi(fields[3])
-	if err != nil {
-		return "", 0, 0, 0, fmt.Errorf("unexpected stat line %q", line)
-	}
-	return line[open+1 : end], fields[0][0], parent, session, nil
+	return info{pid: pid, zombie: stat.Ended(), leads: stat.Session == pid, comm: stat.Comm, argv0: string(argv0)}, nil
 }
 
 // children gives the ids of pid's children. The kernel lists them by the thread that started them; one without that list (CONFIG_PROC_CHILDREN)
@@ -134,11 +99,7 @@ func childrenByScan(pid int) ([]int, error) {
 		if err != nil {
 			continue
 		}
-		stat, err := os.ReadFile("/proc/" + e.Name() + "/stat")
-		if err != nil {
-			continue // ended
-		}
-		if _, _, parent, _, err := parseStat(string(stat)); err == nil && parent == pid {
+		if stat, err := Stat(child); err == nil && stat.Parent == pid { // else it has just ended, or is another's
 			pids = append(pids, child)
 		}
 	}
