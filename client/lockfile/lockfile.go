@@ -38,7 +38,7 @@ func Try(path string) (*Lock, error) {
 			}
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
-		if current(f, path) {
+		if Current(f, path) {
 			return &Lock{file: f, path: path}, nil
 		}
 		f.Close() // its last holder removed it between our open and our lock
@@ -71,8 +71,8 @@ func (l *Lock) Discard() {
 	l.file.Close()
 }
 
-// current reports whether path still names the open file.
-func current(f *os.File, path string) bool {
+// Current reports whether path still names the open file.
+func Current(f *os.File, path string) bool {
 	mine, err := f.Stat()
 	if err != nil {
 		return false

@@ -120,7 +120,7 @@ func (l *Log) replace(ctx context.Context, path string, old *os.File, p plan) er
 		return err
 	}
 	defer log.Close()
-	if !current(old, path) {
+	if !lockfile.Current(old, path) {
 		return errReplaced
 	}
 	end, err := sizeOf(log)

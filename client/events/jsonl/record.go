@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gascity/agentd/client/events"
+	"github.com/gascity/agentd/client/lockfile"
 )
 
 // retry is how often a held lock is tried again. A writer holds it for some 50 µs, and gc's writers give up after 250 ms.
@@ -70,7 +71,7 @@ func (l *Log) lock(ctx context.Context) (*os.File, error) {
 			f.Close()
 			return nil, fmt.Errorf("lock the event log %q: %w", l.path, err)
 		}
-		if current(f, l.path) {
+		if lockfile.Current(f, l.path) {
 			return f, nil
 		}
 		f.Close() // pruned between our open and our lock
@@ -104,16 +105,6 @@ func wait(ctx context.Context, f *os.File) error {
 		case <-tick.C:
 		}
 	}
-}
-
-// current tells whether path still names the open file.
-func current(f *os.File, path string) bool {
-	mine, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	there, err := os.Stat(path)
-	return err == nil && os.SameFile(mine, there)
 }
 
 // end is what the end of a locked file is like.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gascity/agentd/client/events"
+	"github.com/gascity/agentd/client/lockfile"
 )
 
 // look is how often a watch looks at the file. That is three system calls, under 1 % of a processor, and sees what any writer did on any file system.
@@ -49,7 +50,7 @@ func (f *follower) follow(ctx context.Context, each func(events.Event) error) er
 			return err
 		}
 		// What was written before the file was replaced is in it now: look at its name first, and then read it to its end.
-		replaced := !current(f.file, f.path)
+		replaced := !lockfile.Current(f.file, f.path)
 		if err := f.read(ctx, each); err != nil {
 			return err
 		}
