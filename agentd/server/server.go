@@ -34,7 +34,7 @@ const (
 	headerTimeout = 5 * time.Second
 	// maxHeader bounds an upgrade request, in bytes; a token takes about 500.
 	maxHeader = 16 << 10
-	// maxKey bounds a request's Key, in bytes. Clients take a UUID.
+	// maxKey bounds a request's Key, in bytes. Clients take 26 random letters and digits (rand.Text).
 	maxKey = 256
 	// maxWaitingText bounds the text of all nudges that are being taken in or waited for, in bytes.
 	maxWaitingText = nudge.MaxWaitingBytes

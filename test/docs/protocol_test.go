@@ -1,4 +1,4 @@
-// Package docs holds the documentation against the code: what a table of docs/protocol.md says must be what the source says, and the
+// Package docs holds the documentation against the code: what a table of docs/protocol.md or of folders says must be what the source says, and the
 // commands that README.md and docs/ show must run.
 package docs
 
