@@ -54,17 +54,11 @@ func TestASilentLinkIsNotBelieved(t *testing.T) {
 	w := newWorld(t, Options{Ping: 50 * time.Millisecond}, s)
 	known := w.linked("s")
 	s.fallSilent()
-	for ended := time.Now().Add(testPatience); ; {
+	poll(t, "the end of the belief in a silent link", func() bool {
 		known.mu.Lock()
-		proven := known.proven()
-		known.mu.Unlock()
-		if !proven {
-			break
-		}
-		if time.Now().After(ended) {
-			t.Fatal("the silent link is believed for ever")
-		}
-	}
+		defer known.mu.Unlock()
+		return !known.proven()
+	})
 	s.set(func() { s.status.State = wire.StateExited }) // which doesn't arrive
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
@@ -154,11 +148,9 @@ func TestAnEndThatWasPushedIsTheEnd(t *testing.T) {
 	s := newFake(t, "s").running(7, "screen\n")
 	s.left, s.log = map[string]string{"KEY": "left"}, "said\n"
 	w := newWorld(t, Options{}, s)
-	w.linked("s")
+	known := w.linked("s")
 	s.end(3)
-	for w.state("s").State != wire.StateExited {
-		continue // the push has not arrived
-	}
+	w.await(known, func() bool { return known.status.State == wire.StateExited })
 	if got := w.state("s"); got.Exit == nil || got.Exit.Status != 3 {
 		t.Errorf("state %+v, exit %+v", got, got.Exit)
 	}
@@ -184,11 +176,9 @@ func TestALaterSessionOfTheNameIsNotTakenForTheOneBefore(t *testing.T) {
 	t.Parallel()
 	first := newFake(t, "s").running(7, "first\n")
 	w := newWorld(t, Options{}, first)
-	w.linked("s")
+	known := w.linked("s")
 	first.end(0)
-	for w.state("s").State != wire.StateExited {
-		continue
-	}
+	w.await(known, func() bool { return known.over })
 	// Another hub has removed it and started another.
 	w.backend.add(newFake(t, "s").running(3, "second\n"))
 	if got := w.state("s"); got.State != wire.StateRunning {

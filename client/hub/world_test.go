@@ -116,6 +116,18 @@ func (w *world) await(s *session, true func() bool) {
 	}
 }
 
+// poll waits for something that nobody tells of.
+func poll(t *testing.T, what string, true func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(testPatience); !true(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
 // names are those of a list.
 func names(list wire.ListReply) []string {
 	var all []string
