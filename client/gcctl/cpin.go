@@ -50,12 +50,9 @@ func (a *app) copyStdin(ctx context.Context, cmd *cobra.Command, dst place) erro
 	if err := os.Remove(f.Name()); err != nil { // it lives as long as it is open
 		return err
 	}
-	size, err := io.Copy(f, a.streams.In)
+	size, err := drain(ctx, f, a.streams.In)
 	if err != nil {
 		return fmt.Errorf("read stdin: %w", err)
-	}
-	if ctx.Err() != nil {
-		return errInterrupted
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err

@@ -104,7 +104,7 @@ func (o *eventsRecordOptions) run(ctx context.Context, whole bool) error {
 // event gives the event that is to be recorded.
 func (o *eventsRecordOptions) event(ctx context.Context, whole bool) ([]byte, error) {
 	if whole {
-		return o.app.readEvent(ctx, "the event")
+		return atMostAnEvent(o.app.readStdin(ctx, "the event", events.MaxEvent))
 	}
 	if o.actor == "" {
 		if o.actor = o.app.getenv("GC_AGENT"); o.actor == "" {
@@ -138,48 +138,22 @@ func (o *eventsRecordOptions) readPayload(ctx context.Context) ([]byte, error) {
 	name, isFile := strings.CutPrefix(o.payload, "@")
 	switch {
 	case o.payload == "-":
-		return o.app.readEvent(ctx, "the payload")
+		return atMostAnEvent(o.app.readStdin(ctx, "the payload", events.MaxEvent))
 	case isFile:
 		file, err := os.Open(name)
 		if err != nil {
 			return nil, fmt.Errorf("read the payload: %w", err)
 		}
 		defer file.Close()
-		return atMostAnEvent(file)
+		return atMostAnEvent(io.ReadAll(io.LimitReader(file, events.MaxEvent+1)))
 	}
 	return []byte(o.payload), nil
 }
 
-// readEvent reads stdin to its end.
-func (a *app) readEvent(ctx context.Context, what string) ([]byte, error) {
-	if isTerminal(a.streams.In) {
-		fmt.Fprintf(a.streams.Err, "type %s, and end it with Ctrl-D on a line of its own:\n", what)
-	}
-	type input struct {
-		text []byte
-		err  error
-	}
-	read := make(chan input, 1)
-	go func() { // nothing interrupts the reading of a terminal; the process ends
-		text, err := atMostAnEvent(a.streams.In)
-		read <- input{text, err}
-	}()
-	select {
-	case in := <-read:
-		if in.err != nil {
-			return nil, fmt.Errorf("read %s from stdin: %w", what, in.err)
-		}
-		return in.text, nil
-	case <-ctx.Done():
-		return nil, errInterrupted
-	}
-}
-
-// atMostAnEvent reads what an event could hold.
-func atMostAnEvent(r io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, events.MaxEvent+1))
+// atMostAnEvent refuses what was read when it is more than an event could hold.
+func atMostAnEvent(text []byte, err error) ([]byte, error) {
 	if err == nil && len(text) > events.MaxEvent {
-		err = fmt.Errorf("it has more than the %d bytes that a log takes: keep what is large elsewhere and name it in the payload", events.MaxEvent)
+		err = fmt.Errorf("there are more than the %d bytes that a log takes: keep what is large elsewhere and name it in the payload", events.MaxEvent)
 	}
 	return text, err
 }

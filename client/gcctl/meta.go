@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -123,9 +122,9 @@ func (a *app) metaGet(ctx context.Context, session, key string) error {
 
 func (a *app) metaSet(ctx context.Context, session, key, value string) error {
 	if value == "-" {
-		text, err := io.ReadAll(io.LimitReader(a.streams.In, wire.MaxMetaValue+1))
+		text, err := a.readStdin(ctx, "the value", wire.MaxMetaValue)
 		if err != nil {
-			return fmt.Errorf("read the value from stdin: %w", err)
+			return err
 		}
 		value = string(text)
 	}

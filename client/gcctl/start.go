@@ -163,7 +163,7 @@ func (o *startOptions) config(cmd *cobra.Command, command []string) (wire.StartC
 		return wire.StartConfig{}, usage(cmd, "-f describes the whole session: leave out the flags and the command that do so too")
 	}
 	var c wire.StartConfig
-	text, err := readAll(o.app.streams.In, o.file)
+	text, err := o.app.readDescription(cmd.Context(), o.file)
 	if err != nil {
 		return c, err
 	}
@@ -323,20 +323,20 @@ func (p *progress) clear() {
 	}
 }
 
-// readAll reads the file called name, stdin for "-".
-func readAll(stdin io.Reader, name string) ([]byte, error) {
-	if name != "-" {
-		text, err := os.ReadFile(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no file %q", name)
+// readDescription reads the file called name, stdin for "-", of which no more is taken than a message could hold.
+func (a *app) readDescription(ctx context.Context, name string) ([]byte, error) {
+	if name == "-" {
+		text, err := a.readStdin(ctx, "the session's description", wire.MaxMessage)
+		if err == nil && len(text) > wire.MaxMessage {
+			err = fmt.Errorf("the session's description on stdin is over the limit of %d bytes", wire.MaxMessage)
 		}
 		return text, err
 	}
-	text, err := io.ReadAll(stdin)
-	if err != nil {
-		return nil, fmt.Errorf("read stdin: %w", err)
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no file %q", name)
 	}
-	return text, nil
+	return text, err
 }
 
 func fileName(name string) string {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,10 +37,11 @@ for those before it. The command returns when the message has been submitted.`,
 func (a *app) nudge(ctx context.Context, session string, words []string) error {
 	text := []byte(strings.Join(words, " "))
 	if len(words) == 0 || len(words) == 1 && words[0] == "-" {
-		var err error
-		if text, err = a.readMessage(ctx); err != nil {
+		read, err := a.readStdin(ctx, "the message", wire.MaxNudge)
+		if err != nil {
 			return err
 		}
+		text = bytes.TrimRight(read, "\r\n")
 	}
 	if len(text) == 0 {
 		return fmt.Errorf("the message is empty")
@@ -52,31 +52,6 @@ func (a *app) nudge(ctx context.Context, session string, words []string) error {
 	// With the key a repeat after a lost connection isn't typed twice.
 	r := mux.Request{Op: wire.OpNudge, Session: session, Key: rand.Text(), Body: wire.Nudge{Wait: true}, Input: text}
 	return a.call(ctx, r, nil)
-}
-
-// readMessage reads stdin to its end.
-func (a *app) readMessage(ctx context.Context) ([]byte, error) {
-	if isTerminal(a.streams.In) {
-		fmt.Fprintln(a.streams.Err, "type the message, and end it with Ctrl-D on a line of its own:")
-	}
-	type input struct {
-		text []byte
-		err  error
-	}
-	read := make(chan input, 1)
-	go func() { // nothing interrupts the reading of a terminal; the process ends
-		text, err := io.ReadAll(io.LimitReader(a.streams.In, wire.MaxNudge+1))
-		read <- input{text, err}
-	}()
-	select {
-	case in := <-read:
-		if in.err != nil {
-			return nil, fmt.Errorf("read the message from stdin: %w", in.err)
-		}
-		return bytes.TrimRight(in.text, "\r\n"), nil
-	case <-ctx.Done():
-		return nil, errInterrupted
-	}
 }
 
 func newKeys(a *app) *cobra.Command {
