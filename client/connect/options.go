@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -65,31 +63,11 @@ func (h *hub) command() ([]string, error) {
 	if len(h.options.Command) > 0 {
 		return h.options.Command, nil
 	}
-	program, err := findProgram("gcctl")
+	program, err := paths.Program("gcctl")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: put it there", err)
 	}
 	return append([]string{program}, HubArgs(h.options.Target)...), nil
-}
-
-// findProgram finds one of our programs: beside this one, which may have been started through a link, or on PATH.
-func findProgram(name string) (string, error) {
-	own, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("find %s: %w", name, err)
-	}
-	if real, err := filepath.EvalSymlinks(own); err == nil {
-		own = real
-	}
-	beside := filepath.Join(filepath.Dir(own), name)
-	if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-		return beside, nil
-	}
-	found, err := exec.LookPath(name)
-	if err != nil {
-		return "", fmt.Errorf("%s is neither in %s nor on PATH: put it beside %s", name, filepath.Dir(own), filepath.Base(own))
-	}
-	return found, nil
 }
 
 // environment is what the hub gets: this program's, less what ties it to a terminal or to the tmux session that it happens to be called in. An agent

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"syscall"
 
-	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/client/paths"
 )
 
 // ExecSession is the hidden command of gcctl that does what a front for sessions does with a hub of its own, for GC_HUB=off. Its arguments are the
@@ -30,30 +28,12 @@ func (r *run) becomeHubless(args []string) error {
 
 // become replaces this process with gcctl. It returns only when that fails.
 func (r *run) become(args ...string) error {
-	path, err := findGcctl()
+	path, err := paths.Program("gcctl")
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: install it there", err)
 	}
 	if err := syscall.Exec(path, append([]string{"gcctl"}, args...), os.Environ()); err != nil {
 		return fmt.Errorf("run %q: %w", path, err)
 	}
 	return nil
-}
-
-// findGcctl looks beside this program, then on the PATH.
-func findGcctl() (string, error) {
-	if self, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(self); err == nil {
-			self = real
-		}
-		beside := filepath.Join(filepath.Dir(self), "gcctl")
-		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-			return beside, nil
-		}
-	}
-	path, err := exec.LookPath("gcctl")
-	if err != nil {
-		return "", wire.Errorf(wire.CodeFailed, "gcctl is neither beside this program nor on the PATH: install it there")
-	}
-	return path, nil
 }

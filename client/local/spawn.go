@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/client/paths"
 )
 
 // maxOwnLog is the size at which agentd's log begins anew when agentd starts, in bytes. The one before is kept.
@@ -20,21 +21,11 @@ func (b *Backend) agentd() (string, error) {
 	if b.config.Agentd != "" {
 		return b.config.Agentd, nil
 	}
-	own, err := os.Executable()
-	if err == nil {
-		if real, err := filepath.EvalSymlinks(own); err == nil {
-			own = real
-		}
-		beside := filepath.Join(filepath.Dir(own), "agentd")
-		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-			return beside, nil
-		}
-	}
-	found, err := exec.LookPath("agentd")
+	program, err := paths.Program("agentd")
 	if err != nil {
-		return "", fmt.Errorf("agentd is neither in %s nor on PATH: put it beside gcctl", filepath.Dir(own))
+		return "", fmt.Errorf("%w: put it beside gcctl", err)
 	}
-	return found, nil
+	return program, nil
 }
 
 // spawn starts agentd for the session, detached from this process. The socket listens before agentd runs, so that whoever dials waits for agentd

@@ -1,4 +1,4 @@
-// Package paths says where the client keeps its files: a state folder that outlives a reboot and a runtime folder for sockets.
+// Package paths says where the client keeps its files: a state folder that outlives a reboot and a runtime folder for sockets. It finds its programs, too.
 //
 // Both come from XDG_STATE_HOME and XDG_RUNTIME_DIR (or HOME) alone. Two different sets of these never share a socket, so a hub serves
 // exactly one state folder; two spellings of one state folder are one set.

@@ -4,7 +4,6 @@ package machine
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -49,25 +48,18 @@ func tmux(ctx context.Context) []doctor.Finding {
 
 // programs looks for the programs that start one another. Each looks beside itself first, then on PATH.
 func programs(ctx context.Context) []doctor.Finding {
-	own, err := os.Executable()
-	if err == nil {
-		own, err = filepath.EvalSymlinks(own)
-	}
-	if err != nil {
-		return one(doctor.Bad("", "find this program's own file: %v", err))
-	}
-	found := []doctor.Finding{agentd(ctx, filepath.Dir(own), wire.BuildVersion())}
-	if path := find(filepath.Dir(own), "gc-session-local"); path == "" {
+	found := []doctor.Finding{agentd(ctx, wire.BuildVersion())}
+	if _, err := paths.Program("gc-session-local"); err != nil {
 		return append(found, doctor.Doubtful("put it beside gcctl; GC_SESSION names its path", "gc-session-local is neither beside gcctl nor on PATH: gc needs it, gcctl doesn't"))
 	}
 	return append(found, doctor.Good("gc-session-local is there"))
 }
 
 // agentd must be there, and should be of gcctl's build.
-func agentd(ctx context.Context, dir, ours string) doctor.Finding {
-	path := find(dir, "agentd")
-	if path == "" {
-		return doctor.Bad("put it there, or on PATH", "agentd is not beside gcctl, in %s", dir)
+func agentd(ctx context.Context, ours string) doctor.Finding {
+	path, err := paths.Program("agentd")
+	if err != nil {
+		return doctor.Bad("put it beside gcctl, or on PATH", "%v", err)
 	}
 	theirs, err := versionOf(ctx, path)
 	switch {
@@ -77,18 +69,6 @@ func agentd(ctx context.Context, dir, ours string) doctor.Finding {
 		return doctor.Doubtful("install both of one build", "%s is of version %s, gcctl of %s", path, theirs, ours)
 	}
 	return doctor.Good("agentd is gcctl's build, %s (%s)", theirs, path)
-}
-
-// find looks for a program where ours look for each other: beside themselves, then on PATH; empty when it is in neither place.
-func find(dir, name string) string {
-	beside := filepath.Join(dir, name)
-	if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-		return beside
-	}
-	if path, err := exec.LookPath(name); err == nil {
-		return path
-	}
-	return ""
 }
 
 // versionOf asks an agentd for its version: the second word that it prints.

@@ -38,22 +38,18 @@ func TestTmuxIsLookedForAndAsked(t *testing.T) {
 }
 
 func TestAgentdIsToBeOfTheSameBuild(t *testing.T) {
-	beside, path := t.TempDir(), t.TempDir()
-	t.Setenv("PATH", path)
-	ask := func() doctor.Finding { return agentd(t.Context(), beside, "v2") }
-	checkFinding(t, ask(), doctor.Failed, "agentd is not beside gcctl, in "+beside, "or on PATH")
-	program(t, path, "agentd", "echo agentd v1 linux/amd64")
-	checkFinding(t, ask(), doctor.Warning, path+"/agentd is of version v1, gcctl of v2", "of one build")
-	program(t, beside, "agentd", "echo agentd v2")
-	checkFinding(t, ask(), doctor.OK, "agentd is gcctl's build, v2 ("+beside, "")
-	program(t, beside, "agentd", "exit 1")
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	ask := func() doctor.Finding { return agentd(t.Context(), "v2") }
+	checkFinding(t, ask(), doctor.Failed, "agentd is neither in ", "or on PATH")
+	program(t, dir, "agentd", "echo agentd v1 linux/amd64")
+	checkFinding(t, ask(), doctor.Warning, dir+"/agentd is of version v1, gcctl of v2", "of one build")
+	program(t, dir, "agentd", "echo agentd v2")
+	checkFinding(t, ask(), doctor.OK, "agentd is gcctl's build, v2 ("+dir, "")
+	program(t, dir, "agentd", "exit 1")
 	checkFinding(t, ask(), doctor.Failed, "agentd version: exit status 1", "install it anew")
-	program(t, beside, "agentd", "echo odd")
+	program(t, dir, "agentd", "echo odd")
 	checkFinding(t, ask(), doctor.Failed, `it said "odd\n"`, "install it anew")
-	if err := os.Chmod(filepath.Join(beside, "agentd"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	checkFinding(t, ask(), doctor.Warning, path+"/agentd is of version v1", "of one build")
 }
 
 func TestProgramsThatGcNeedsAreMissedWithoutBlame(t *testing.T) {
