@@ -222,20 +222,11 @@ func (h *hub) start(ctx context.Context) (*mux.Conn, error) {
 
 // spawn runs the hub, detached from this process and its terminal, and gives the size that its log had before.
 func (h *hub) spawn(command []string) (logged int64, err error) {
-	os.Remove(h.files.Socket) // left by a hub that has gone
-	l, err := net.Listen("unix", h.files.Socket)
+	socket, err := paths.Listen(h.files.Socket)
 	if err != nil {
 		return 0, err
 	}
-	unix := l.(*net.UnixListener)
-	unix.SetUnlinkOnClose(false)
-	// From here on only the hub holds it: were it open here too, dials would wait for a hub that is dead.
-	defer unix.Close()
-	socket, err := unix.File()
-	if err != nil {
-		return 0, err
-	}
-	defer socket.Close()
+	defer socket.Close() // only the hub holds it when it runs
 	log, err := os.OpenFile(h.files.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return 0, err

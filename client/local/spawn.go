@@ -2,7 +2,6 @@ package local
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,12 +30,11 @@ func (b *Backend) agentd() (string, error) {
 // spawn starts agentd for the session, detached from this process. The socket listens before agentd runs, so that whoever dials waits for agentd
 // instead of missing it.
 func (e *endpoint) spawn(program string, env []string) error {
-	listener, err := e.listen()
+	listener, err := paths.Listen(e.socket())
 	if err != nil {
-		return err
+		return fmt.Errorf("session's socket: %w", err)
 	}
-	// From here on only agentd holds it: were it open here too, a dial would find it when agentd is dead.
-	defer listener.Close()
+	defer listener.Close() // only agentd holds it when it runs
 	stderr, err := e.openOwnLog()
 	if err != nil {
 		return err
@@ -61,23 +59,6 @@ func (e *endpoint) spawn(program string, env []string) error {
 		return fmt.Errorf("start agentd: %w", err)
 	}
 	return e.change(func(r *record) { r.PID, r.PIDStart = pid, startOf(pid) })
-}
-
-// listen makes the session's socket, in place of one that agentd left.
-func (e *endpoint) listen() (*os.File, error) {
-	os.Remove(e.socket())
-	l, err := net.Listen("unix", e.socket())
-	if err != nil {
-		return nil, fmt.Errorf("session's socket: %w", err)
-	}
-	unix := l.(*net.UnixListener)
-	unix.SetUnlinkOnClose(false)
-	defer unix.Close()
-	f, err := unix.File()
-	if err != nil {
-		return nil, fmt.Errorf("session's socket: %w", err)
-	}
-	return f, nil
 }
 
 func (e *endpoint) openOwnLog() (*os.File, error) {
