@@ -122,7 +122,7 @@ func (r *run) say(format string, args ...any) {
 }
 
 func (r *run) write(text string, err error) {
-	text = oneLine(text)
+	text = wire.OneLine(text)
 	if r.op.reword != nil {
 		text = r.op.reword(text, err)
 	}

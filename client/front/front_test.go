@@ -275,7 +275,7 @@ func FuzzNoTextReadsAsADuplicate(f *testing.F) {
 	f.Add("alreadyalready existsexists")
 	f.Add("already\nexists")
 	f.Fuzz(func(t *testing.T, text string) {
-		if got := withoutExists(oneLine(text)); strings.Contains(strings.ToLower(got), "already exists") || strings.Contains(got, "\n") {
+		if got := withoutExists(wire.OneLine(text)); strings.Contains(strings.ToLower(got), "already exists") || strings.Contains(got, "\n") {
 			t.Errorf("%q became %q", text, got)
 		}
 	})

@@ -1,26 +1,6 @@
 package front
 
-import (
-	"strings"
-	"unicode"
-)
-
-// oneLine makes a message the one line that it should be: an error may carry a program's output.
-func oneLine(text string) string {
-	text = strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) && c != '\n' {
-			return ' '
-		}
-		return c
-	}, text)
-	var lines []string
-	for line := range strings.SplitSeq(text, "\n") {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines, "; ")
-}
+import "strings"
 
 // exists is what gc looks for, in any case, in the stderr of start.
 const exists = "already exists"

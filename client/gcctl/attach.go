@@ -137,7 +137,7 @@ func describeExit(e wire.Exit) string {
 		text = fmt.Sprintf("agent ended by signal %d (%s)", e.Signal, syscall.Signal(e.Signal))
 	}
 	if e.Reason != "" {
-		text += ": " + oneLine(e.Reason)
+		text += ": " + wire.OneLine(e.Reason)
 	}
 	return text
 }

@@ -121,7 +121,7 @@ func (a *app) isFolder(ctx context.Context, p place) (bool, error) {
 }
 
 // warn tells of something that was left out.
-func (a *app) warn(text string) { fmt.Fprintf(a.streams.Err, "warning: %s\n", oneLine(text)) }
+func (a *app) warn(text string) { fmt.Fprintf(a.streams.Err, "warning: %s\n", wire.OneLine(text)) }
 
 // missingFile explains a source that isn't there.
 func missingFile(name string, err error) error {

@@ -70,10 +70,10 @@ func report(stderr io.Writer, program string, err error) int {
 		return 130 // as a shell has it: 128 + SIGINT
 	}
 	// A stderr that can't be written to leaves the status to tell.
-	fmt.Fprintf(stderr, "%s: %s\n", program, oneLine(err.Error()))
+	fmt.Fprintf(stderr, "%s: %s\n", program, wire.OneLine(err.Error()))
 	var h *hinted
 	if errors.As(err, &h) {
-		fmt.Fprintf(stderr, "hint: %s\n", oneLine(h.hint))
+		fmt.Fprintf(stderr, "hint: %s\n", wire.OneLine(h.hint))
 	}
 	var crash *terminal.CrashError
 	if errors.As(err, &crash) {

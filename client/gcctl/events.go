@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/client/events"
 	"github.com/gascity/agentd/client/events/jsonl"
 	"github.com/gascity/agentd/client/events/remote"
@@ -152,7 +153,7 @@ func (a *app) completeEvents(value func(events.Event) string) cobra.CompletionFu
 		select {
 		case list := <-found:
 			for _, e := range list {
-				if word := value(e); word != "" && word == oneLine(word) && !slices.Contains(words, word) {
+				if word := value(e); word != "" && word == wire.OneLine(word) && !slices.Contains(words, word) {
 					words = append(words, word)
 				}
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/client/events"
 )
 
@@ -83,9 +84,9 @@ func describe(e events.Event, now time.Time, p palette) string {
 	if !e.Time.IsZero() {
 		field("time", fmt.Sprintf("%s (%s ago)", e.Time.Format(time.RFC3339Nano), since(now, e.Time)), paintNone)
 	}
-	field("type", oneLine(e.Type), hueOf(e.Type))
-	field("actor", oneLine(e.Actor), paintNone)
-	field("subject", oneLine(e.Subject), paintNone)
+	field("type", wire.OneLine(e.Type), hueOf(e.Type))
+	field("actor", wire.OneLine(e.Actor), paintNone)
+	field("subject", wire.OneLine(e.Subject), paintNone)
 	for i, line := range strings.Split(e.Message, "\n") {
 		field([]string{"message", ""}[min(i, 1)], strings.Map(printable, line), paintNone)
 	}

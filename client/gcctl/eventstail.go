@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/client/events"
 	"github.com/gascity/agentd/client/events/remote"
 )
@@ -89,7 +90,7 @@ func (o *eventsTailOptions) run(ctx context.Context, f events.Filter) error {
 	if log, ok := log.(*remote.Log); ok {
 		log.Waits = func(why error) {
 			if !waiting {
-				fmt.Fprintf(o.app.streams.Err, "waiting: %s\n", oneLine(why.Error()))
+				fmt.Fprintf(o.app.streams.Err, "waiting: %s\n", wire.OneLine(why.Error()))
 			}
 			waiting = true
 		}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/client/doctor"
 )
 
@@ -72,7 +73,7 @@ func (p *findingPrinter) found(list []doctor.Finding) {
 		p.tellSkipped()
 		p.line(f.Status, f.Text)
 		if f.Hint != "" {
-			fmt.Fprintf(p.out, "      hint: %s\n", oneLine(f.Hint))
+			fmt.Fprintf(p.out, "      hint: %s\n", wire.OneLine(f.Hint))
 		}
 	}
 }
@@ -89,7 +90,7 @@ func (p *findingPrinter) begin(group string) {
 
 func (p *findingPrinter) line(s doctor.Status, text string) {
 	mark := marks[s]
-	fmt.Fprintf(p.out, "  %s %s\n", p.palette.paint(mark.text, mark.paint), oneLine(text))
+	fmt.Fprintf(p.out, "  %s %s\n", p.palette.paint(mark.text, mark.paint), wire.OneLine(text))
 }
 
 // end sums up.

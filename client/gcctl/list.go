@@ -131,7 +131,7 @@ func (o *listOptions) places() []string {
 }
 
 func (o *listOptions) row(s wire.Info, now time.Time) []cell {
-	name := cell{text: oneLine(s.Name)}
+	name := cell{text: wire.OneLine(s.Name)}
 	if o.output.format == "name" {
 		return []cell{{text: s.Name}}
 	}
@@ -201,7 +201,7 @@ func sizeOf(s wire.Info) string {
 }
 
 func orDash(s string) string {
-	if s = oneLine(s); s == "" {
+	if s = wire.OneLine(s); s == "" {
 		return "-"
 	}
 	return s

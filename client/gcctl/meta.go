@@ -82,7 +82,7 @@ func (o *metaOptions) list(cmd *cobra.Command, args []string) error {
 		return o.output.write(o.app.streams.Out, reply.Meta, false)
 	}
 	for _, key := range slices.Sorted(maps.Keys(reply.Meta)) {
-		if _, err := fmt.Fprintf(o.app.streams.Out, "%s=%s\n", oneLine(key), escapeControls(reply.Meta[key])); err != nil {
+		if _, err := fmt.Fprintf(o.app.streams.Out, "%s=%s\n", wire.OneLine(key), escapeControls(reply.Meta[key])); err != nil {
 			return err
 		}
 	}

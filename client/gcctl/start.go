@@ -307,11 +307,11 @@ type progress struct {
 func (p *progress) show(step wire.Progress) {
 	if step.Warning != "" {
 		p.clear()
-		fmt.Fprintf(p.app.streams.Err, "warning: %s\n", oneLine(step.Warning))
+		fmt.Fprintf(p.app.streams.Err, "warning: %s\n", wire.OneLine(step.Warning))
 	}
 	if step.Step != "" && p.on {
 		p.clear()
-		fmt.Fprintf(p.app.streams.Err, "%s: %s …", oneLine(p.name), clip(oneLine(step.Step), 60))
+		fmt.Fprintf(p.app.streams.Err, "%s: %s …", wire.OneLine(p.name), clip(wire.OneLine(step.Step), 60))
 		p.drawn = true
 	}
 }

@@ -119,7 +119,7 @@ func (a *app) sessionNames(cmd *cobra.Command, taken []string, typed string, all
 	case list := <-found:
 		for _, s := range list {
 			if !slices.Contains(taken, s.Name) {
-				names = append(names, s.Name+"\t"+stateOf(s)+"  "+oneLine(s.Command))
+				names = append(names, s.Name+"\t"+stateOf(s)+"  "+wire.OneLine(s.Command))
 			}
 		}
 	case <-ctx.Done():

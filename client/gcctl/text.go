@@ -1,21 +1,6 @@
 package gcctl
 
-import (
-	"strings"
-	"unicode"
-)
-
-// oneLine makes text one line that leaves the terminal alone: it may hold what a program said.
-func oneLine(text string) string {
-	var lines []string
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(strings.Map(printable, line))
-		if line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines, "; ")
-}
+import "unicode"
 
 // printable makes a control character a space: what others named must not drive the terminal.
 func printable(r rune) rune {

@@ -78,17 +78,6 @@ func FuzzClip(f *testing.F) {
 	})
 }
 
-func TestOneLine(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"plain": "plain", "two\nlines\n": "two; lines", " \n\n padded \r\n": "padded", "\x1b[31mred\x07": "[31mred", "": "",
-	} {
-		if got := oneLine(text); got != want {
-			t.Errorf("%q is %q, want %q", text, got, want)
-		}
-	}
-}
-
 func TestQuoteWord(t *testing.T) {
 	t.Parallel()
 	for word, want := range map[string]string{

@@ -89,12 +89,4 @@ func bare(err error) error {
 }
 
 // oneLine puts text on one line.
-func oneLine(text string) string {
-	var lines []string
-	for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines, "; ")
-}
+func oneLine(text string) string { return wire.OneLine(text) }
