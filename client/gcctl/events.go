@@ -139,25 +139,19 @@ func (a *app) completeEvents(value func(events.Event) string) cobra.CompletionFu
 		if a.chooseTarget(cmd) != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
-		defer cancel()
-		found := make(chan []events.Event, 1)
-		go func() { // left behind when it takes too long: the process ends now
-			var list []events.Event
-			if log, err := a.eventLog(a.lookLink); err == nil {
-				list, _ = log.List(ctx, events.Filter{}, remembered) // an error completes nothing
+		list := inTime(cmd.Context(), func(ctx context.Context) []events.Event {
+			log, err := a.eventLog(a.lookLink)
+			if err != nil {
+				return nil
 			}
-			found <- list
-		}()
+			list, _ := log.List(ctx, events.Filter{}, remembered) // an error completes nothing
+			return list
+		})
 		var words []string
-		select {
-		case list := <-found:
-			for _, e := range list {
-				if word := value(e); word != "" && word == wire.OneLine(word) && !slices.Contains(words, word) {
-					words = append(words, word)
-				}
+		for _, e := range list {
+			if word := value(e); word != "" && word == wire.OneLine(word) && !slices.Contains(words, word) {
+				words = append(words, word)
 			}
-		case <-ctx.Done():
 		}
 		slices.Sort(words)
 		return words, cobra.ShellCompDirectiveNoFileComp

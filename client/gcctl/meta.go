@@ -157,20 +157,11 @@ func (a *app) completeMeta(cmd *cobra.Command, args []string, typed string) ([]s
 }
 
 func (a *app) metaKeys(ctx context.Context, session string) []string {
-	ctx, cancel := context.WithTimeout(ctx, completionTime)
-	defer cancel()
-	found := make(chan []string, 1)
-	go func() { // left behind when it takes too long: the process ends now
+	return inTime(ctx, func(ctx context.Context) []string {
 		link := a.lookLink()
 		defer link.Close()
 		var reply wire.MetaList
 		_ = link.Call(ctx, mux.Request{Op: wire.OpMetaList, Session: session}, &reply, true) // an error completes nothing
-		found <- slices.Sorted(maps.Keys(reply.Meta))
-	}()
-	select {
-	case keys := <-found:
-		return keys
-	case <-ctx.Done():
-		return nil
-	}
+		return slices.Sorted(maps.Keys(reply.Meta))
+	})
 }

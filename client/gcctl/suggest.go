@@ -105,24 +105,32 @@ func (a *app) sessionNames(cmd *cobra.Command, taken []string, typed string, all
 	if a.chooseTarget(cmd) != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
-	defer cancel()
-	found := make(chan []wire.Info, 1)
-	go func() { // left behind when it takes too long: the process ends now
+	list := inTime(cmd.Context(), func(ctx context.Context) []wire.Info {
 		link := a.lookLink()
 		defer link.Close()
 		list, _ := sessions(ctx, link, typed, all) // an error completes nothing
-		found <- list
-	}()
+		return list
+	})
 	var names []string
-	select {
-	case list := <-found:
-		for _, s := range list {
-			if !slices.Contains(taken, s.Name) {
-				names = append(names, s.Name+"\t"+stateOf(s)+"  "+wire.OneLine(s.Command))
-			}
+	for _, s := range list {
+		if !slices.Contains(taken, s.Name) {
+			names = append(names, s.Name+"\t"+stateOf(s)+"  "+wire.OneLine(s.Command))
 		}
-	case <-ctx.Done():
 	}
 	return names
+}
+
+// inTime gives what look finds for someone who pressed Tab, nothing when it takes longer than completionTime. Then it is left behind, as it may hang in what
+// heeds no context, such as a file on a disk that is away; the process ends.
+func inTime[T any](ctx context.Context, look func(context.Context) []T) []T {
+	ctx, cancel := context.WithTimeout(ctx, completionTime)
+	defer cancel()
+	found := make(chan []T, 1)
+	go func() { found <- look(ctx) }()
+	select {
+	case list := <-found:
+		return list
+	case <-ctx.Done():
+		return nil
+	}
 }
