@@ -2,6 +2,7 @@ package front
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -102,40 +103,25 @@ func copyFrom(ctx context.Context, r *run, args []string) error {
 
 // unpack writes a file's bytes for the tar of a file, and the tar itself for that of a folder.
 func unpack(w io.Writer, r io.Reader) error {
-	head := &recorder{r: r, recording: true}
-	t := tar.NewReader(head)
-	header, err := t.Next()
+	var head bytes.Buffer
+	first, err := tar.NewReader(io.TeeReader(r, &head)).Next()
 	if err != nil {
 		return err
 	}
-	head.recording = false
-	if header.Typeflag != tar.TypeReg {
-		if _, err := w.Write(head.seen); err != nil {
-			return err
-		}
-		_, err = io.Copy(w, r)
+	whole := io.MultiReader(&head, r)
+	if first.Typeflag != tar.TypeReg {
+		_, err := io.Copy(w, whole)
 		return err
 	}
-	if _, err := io.Copy(w, t); err != nil {
+	file := tar.NewReader(whole)
+	if _, err := file.Next(); err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, r) // the padding; what fails there fails the copy
+	if _, err := io.Copy(w, file); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, whole) // the padding; what fails there fails the copy
 	return err
-}
-
-// recorder keeps what is read through it.
-type recorder struct {
-	r         io.Reader
-	seen      []byte
-	recording bool
-}
-
-func (t *recorder) Read(p []byte) (int, error) {
-	n, err := t.r.Read(p)
-	if t.recording {
-		t.seen = append(t.seen, p[:n]...)
-	}
-	return n, err
 }
 
 // counter counts the bytes written through it.
