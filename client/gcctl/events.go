@@ -114,7 +114,7 @@ func parseSpan(text string) (time.Duration, error) {
 	return d, err
 }
 
-// nothing says that there are no events, and where.
+// noEvents says that there are none, and where.
 func (a *app) noEvents(f events.Filter) string {
 	text := "no events"
 	if f != (events.Filter{}) {

@@ -59,12 +59,8 @@ func (o *eventsPruneOptions) run(ctx context.Context, age time.Duration) error {
 		p.Deleted = func(n int) { fmt.Fprintf(o.app.streams.Err, "%s%d events deleted …", clear, n) }
 	}
 	n, err := log.Prune(ctx, p)
-	events := "events"
-	if n == 1 {
-		events = "event"
-	}
 	if err == nil || n > 0 {
-		fmt.Fprintf(o.app.streams.Err, "%s%d %s deleted\n", clear, n, events)
+		fmt.Fprintf(o.app.streams.Err, "%s%s deleted\n", clear, count(n, "event"))
 	}
 	return o.app.explain(ctx, "", err)
 }

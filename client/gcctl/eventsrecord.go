@@ -2,6 +2,7 @@ package gcctl
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -106,11 +107,6 @@ func (o *eventsRecordOptions) event(ctx context.Context, whole bool) ([]byte, er
 	if whole {
 		return atMostAnEvent(o.app.readStdin(ctx, "the event", events.MaxEvent))
 	}
-	if o.actor == "" {
-		if o.actor = o.app.getenv("GC_AGENT"); o.actor == "" {
-			o.actor = "human"
-		}
-	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -119,7 +115,7 @@ func (o *eventsRecordOptions) event(ctx context.Context, whole bool) ([]byte, er
 		Actor   string `json:"actor"`
 		Subject string `json:"subject,omitempty"`
 		Message string `json:"message,omitempty"`
-	}{o.kind, o.actor, o.subject, o.message})
+	}{o.kind, cmp.Or(o.actor, o.app.getenv("GC_AGENT"), "human"), o.subject, o.message})
 	if err != nil || o.payload == "" {
 		return b.Bytes(), err
 	}
