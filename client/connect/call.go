@@ -102,10 +102,8 @@ func (c *Client) Do(ctx context.Context, what string, safe bool, f func(context.
 }
 
 func pause(ctx context.Context) error {
-	t := time.NewTimer(retryPause)
-	defer t.Stop()
 	select {
-	case <-t.C:
+	case <-time.After(retryPause):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

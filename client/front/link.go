@@ -106,10 +106,8 @@ func lost(err error) bool {
 
 // pause waits, and tells whether ctx allows to go on.
 func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
-	case <-t.C:
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false
