@@ -17,9 +17,6 @@ import (
 	"github.com/gascity/agentd/agentd/wire"
 )
 
-// DefaultSize is the size of a terminal that didn't tell its own: what a terminal is taken for since the VT100.
-var DefaultSize = wire.Size{Columns: 80, Rows: 24}
-
 // maxSide bounds a terminal's sides. tmux takes up to 10,000 (WINDOW_MAXIMUM), and memory grows with the area.
 const maxSide = 2000
 
@@ -59,7 +56,7 @@ func Start(c Command) (*Terminal, error) {
 
 func winsize(s wire.Size) (*pty.Winsize, error) {
 	if s == (wire.Size{}) {
-		s = DefaultSize
+		s = wire.Size{Columns: 80, Rows: 24} // what a terminal that tells no size is taken for since the VT100
 	}
 	if s.Columns < 1 || s.Rows < 1 || s.Columns > maxSide || s.Rows > maxSide {
 		return nil, wire.Errorf(wire.CodeBadRequest, "a terminal of %d×%d: each side must be 1 to %d", s.Columns, s.Rows, maxSide)

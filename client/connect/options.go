@@ -21,7 +21,7 @@ type Options struct {
 	Target target.Target
 	// NoStart makes a missing hub an error, ErrNoHub, and leaves a hub of another build alone.
 	NoStart bool
-	// Command runs a hub; empty means gcctl, beside this program or on PATH, with HubArgs.
+	// Command runs a hub; empty means hub run of the gcctl that is beside this program, or on PATH.
 	Command []string
 	// Logger gets what goes wrong on the way; nil means nothing.
 	Logger *slog.Logger
@@ -33,8 +33,8 @@ type Options struct {
 // ListenFD is the descriptor that a started hub finds its listening socket at.
 const ListenFD = 3
 
-// HubArgs are the arguments with which gcctl runs the hub of a target.
-func HubArgs(t target.Target) []string {
+// hubArgs are the arguments with which gcctl runs the hub of a target.
+func hubArgs(t target.Target) []string {
 	return append([]string{"hub", "run", "--listen-fd", fmt.Sprint(ListenFD)}, t.Flags()...)
 }
 
@@ -67,7 +67,7 @@ func (h *hub) command() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: put it there", err)
 	}
-	return append([]string{program}, HubArgs(h.options.Target)...), nil
+	return append([]string{program}, hubArgs(h.options.Target)...), nil
 }
 
 // environment is what the hub gets: this program's, less what ties it to a terminal or to the tmux session that it happens to be called in. An agent

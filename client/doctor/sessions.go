@@ -18,14 +18,12 @@ type Link interface {
 	Call(ctx context.Context, r mux.Request, reply any, safe bool) error
 }
 
-// Names of the checks that both places have.
-const (
-	HubCheck      = "the hub"
-	SessionsCheck = "the sessions"
-)
+// HubCheck is the name of a check that both places have.
+const HubCheck = "the hub"
 
 const (
 	sessionsGroup = "sessions"
+	sessionsCheck = "the sessions"
 	// sessionsTime bounds the round trips to all agents: each is asked at the same time, and the hub gives up before this.
 	sessionsTime = 25 * time.Second
 )
@@ -33,7 +31,7 @@ const (
 // Sessions asks every agent something that its agentd alone can answer. needs are the checks without which that is in vain.
 func Sessions(link Link, command string, needs ...string) Check {
 	return Check{
-		Group: sessionsGroup, Name: SessionsCheck, Needs: needs, After: []string{HubCheck}, Within: sessionsTime,
+		Group: sessionsGroup, Name: sessionsCheck, Needs: needs, After: []string{HubCheck}, Within: sessionsTime,
 		Run: func(ctx context.Context) []Finding { return sessions(ctx, link, command) },
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"strconv"
 )
 
-// MaxSocketPath is the longest socket path used, in bytes. The kernel's limit is 103 on macOS and 107 on Linux.
-const MaxSocketPath = 100
+// maxSocketPath is the longest socket path used, in bytes. The kernel's limit is 103 on macOS and 107 on Linux.
+const maxSocketPath = 100
 
 // Dirs are the two folders. Both exist, belong to this user and are closed to others.
 type Dirs struct {
@@ -77,7 +77,7 @@ func runtimeDir(getenv func(string) string, state string, uid int, tmp string) (
 			xdg = real
 		}
 		dir := filepath.Join(xdg, "agentd-"+hash(8, state))
-		if len(dir)+longestSocket(uid) <= MaxSocketPath {
+		if len(dir)+longestSocket(uid) <= maxSocketPath {
 			return dir, nil
 		}
 	}

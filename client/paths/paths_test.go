@@ -74,7 +74,7 @@ func TestOpen(t *testing.T) {
 					t.Errorf("%s has mode %o, want 0700", dir, info.Mode().Perm())
 				}
 			}
-			if n := len(d.Runtime) + longestSocket(uid); n > MaxSocketPath {
+			if n := len(d.Runtime) + longestSocket(uid); n > maxSocketPath {
 				t.Errorf("the longest socket path in %s has %d bytes", d.Runtime, n)
 			}
 		})
