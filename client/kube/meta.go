@@ -164,7 +164,8 @@ func fitting(meta map[string]string) (kept map[string]string, left []string) {
 		return meta, nil
 	}
 	kept = maps.Clone(meta)
-	for _, key := range slices.SortedFunc(maps.Keys(meta), func(a, b string) int { return cmp.Compare(len(meta[b]), len(meta[a])) }) {
+	largestFirst := func(a, b string) int { return cmp.Or(cmp.Compare(len(meta[b]), len(meta[a])), cmp.Compare(a, b)) }
+	for _, key := range slices.SortedFunc(maps.Keys(meta), largestFirst) {
 		if size <= maxMirrored {
 			break
 		}

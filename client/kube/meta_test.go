@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -59,6 +60,20 @@ func TestALargeValueKeepsNoOtherOutOfTheMirror(t *testing.T) {
 	}
 	if len(large) != 5 {
 		t.Error("the metadata itself was changed")
+	}
+}
+
+// What was mirrored is known again by what fits.
+func TestOfValuesOfOneSizeAlwaysTheSameFit(t *testing.T) {
+	t.Parallel()
+	meta := map[string]string{}
+	for i := range 6 {
+		meta[strconv.Itoa(i)] = strings.Repeat("x", 30<<10)
+	}
+	for range 100 {
+		if kept, left := fitting(meta); len(kept) != 5 || !slices.Equal(left, []string{"0"}) {
+			t.Fatalf("kept %d, left %q", len(kept), left)
+		}
 	}
 }
 
