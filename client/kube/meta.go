@@ -86,8 +86,9 @@ func withTold(pod *corev1.Pod, told, mirrored map[string]string) (map[string]str
 	case !left:
 		return told, nil
 	}
+	written, _ := fitting(mirrored)
 	for key, value := range told {
-		before, was := mirrored[key]
+		before, was := written[key]
 		if now, is := known[key]; mirrored == nil || is == was && now == before {
 			known[key] = value
 		}

@@ -263,6 +263,15 @@ func TestWhatAHubWasToldFillsWhatAgentdHadNoRoomFor(t *testing.T) {
 	whole := lastwords.Message([]string{"the screen"}, map[string]string{"GC_DRAIN_ACK": "yes"})
 	type meta = map[string]string
 	told := meta{"GC_DRAIN_ACK": "no", "gone": "1", "large": large}
+	crowd := meta{"large": large} // which fits without that value
+	for i := range 41 {
+		crowd[strconv.Itoa(i)] = strings.Repeat("x", 3990)
+	}
+	fits, _ := fitting(crowd)
+	inCrowd, err := json.Marshal(fits)
+	if _, fit := fits["large"]; err != nil || fit || len(fits) != len(crowd)-1 {
+		t.Fatalf("%d of %d fit, %v", len(fits), len(crowd), err)
+	}
 	for name, test := range map[string]struct {
 		pod      *corev1.Pod
 		mirrored meta
@@ -273,6 +282,7 @@ func TestWhatAHubWasToldFillsWhatAgentdHadNoRoomFor(t *testing.T) {
 		"one that a hub before mirrored":    {lastSaid(`{"large":"older"}`, left, nil), nil, meta{"GC_DRAIN_ACK": "yes", "large": large}, meta{"GC_DRAIN_ACK": "yes", "large": large}},
 		"one that this hub mirrored before": {lastSaid(`{"large":"older"}`, left, nil), meta{"large": "older"}, meta{"GC_DRAIN_ACK": "yes", "large": large}, meta{"GC_DRAIN_ACK": "yes", "large": large}},
 		"one that another mirrored since":   {lastSaid(`{"large":"newer"}`, left, nil), meta{"large": "older"}, meta{"GC_DRAIN_ACK": "yes", "large": "newer"}, meta{"GC_DRAIN_ACK": "yes", "large": "newer"}},
+		"one that did not fit and now does": {lastSaid(string(inCrowd), left, nil), crowd, meta{"GC_DRAIN_ACK": "yes", "large": large}, meta{"GC_DRAIN_ACK": "yes", "large": large}},
 		"a change since":                    {lastSaid(`{"a":"1"}`, left, meta{annotationMetaAfter: "true"}), nil, meta{"a": "1"}, meta{"a": "1"}},
 		"nothing is missing":                {lastSaid("", whole, nil), nil, meta{"GC_DRAIN_ACK": "yes"}, meta{"GC_DRAIN_ACK": "yes"}},
 		"agentd was killed":                 {lastSaid(`{"a":"1"}`, "", nil), meta{"a": "1"}, told, told},
