@@ -127,7 +127,8 @@ type Mirror interface {
 	// is newer. It is cheap.
 	Complete(ctx context.Context) bool
 	// Told gives the metadata of an ended session to a hub that was told these last, and has mirrored the others last, nil when nothing. What agentd itself left,
-	// or others changed since, is newer; but agentd may have had no room for large values. It is cheap.
+	// or others changed since, is newer, and so is what another hub mirrored since where agentd left nothing; but agentd may have had no room for large values.
+	// It is cheap.
 	Told(ctx context.Context, told, mirrored map[string]string) map[string]string
 	// MirrorTold keeps those metadata, and so undoes nothing that is newer. A session that is gone is wire.CodeNoSession.
 	MirrorTold(ctx context.Context, told, mirrored map[string]string) error

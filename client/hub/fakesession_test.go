@@ -299,18 +299,21 @@ func (s *fakeSession) Complete(context.Context) bool {
 	return s.complete && len(s.lacks) == 0
 }
 
-func (s *fakeSession) Told(_ context.Context, told, _ map[string]string) map[string]string {
+func (s *fakeSession) Told(_ context.Context, told, mirrored map[string]string) map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.withTold(told)
+	return s.withTold(told, mirrored)
 }
 
 // withTold is Told. The caller holds mu.
-func (s *fakeSession) withTold(told map[string]string) map[string]string {
-	if !s.complete {
+func (s *fakeSession) withTold(told, mirrored map[string]string) map[string]string {
+	meta := maps.Clone(s.left)
+	switch {
+	case !s.complete && mirrored != nil && !maps.Equal(meta, mirrored): // another has mirrored since
+		return meta
+	case !s.complete:
 		return maps.Clone(told)
 	}
-	meta := maps.Clone(s.left)
 	for _, key := range s.lacks {
 		meta[key] = told[key]
 	}
@@ -320,8 +323,8 @@ func (s *fakeSession) withTold(told map[string]string) map[string]string {
 func (s *fakeSession) MirrorTold(_ context.Context, told, mirrored map[string]string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mirrors == nil && (s.complete || mirrored == nil || maps.Equal(s.left, mirrored)) {
-		s.left = s.withTold(told)
+	if s.mirrors == nil {
+		s.left = s.withTold(told, mirrored)
 	}
 	return s.mirrors
 }

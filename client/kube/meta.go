@@ -30,84 +30,75 @@ func (e *endpoint) Meta(ctx context.Context) (map[string]string, error) {
 	if pod == nil {
 		return nil, wire.Errorf(wire.CodeNoSession, "no session %q", e.record.Name)
 	}
-	return leftMeta(pod)
+	return leftMeta(pod, nil, nil)
 }
 
 // Complete says whether that is known to be the last that there was to say, with no value missing.
 func (e *endpoint) Complete(ctx context.Context) bool {
 	pod, err := e.current(ctx)
-	if pod == nil || err != nil {
-		return false
-	}
-	last, left := lastMeta(pod)
-	return left && last.Whole() || changedSince(pod)
+	return pod != nil && err == nil && complete(pod)
 }
 
-// Told gives what is left, with what a hub was told.
+// Told gives what is left, with what a hub was told. Until the end is reported, what agentd left is not known yet, and that hub knows most.
 func (e *endpoint) Told(ctx context.Context, told, mirrored map[string]string) map[string]string {
-	if pod, err := e.current(ctx); pod != nil && err == nil {
-		if meta, err := withTold(pod, told, mirrored); err == nil {
+	if pod, err := e.current(ctx); pod != nil && err == nil && reported(pod) {
+		if meta, err := leftMeta(pod, told, mirrored); err == nil {
 			return meta
 		}
 	}
 	return told
 }
 
-// MirrorTold keeps that in the annotation. Who has changed it meanwhile knows the agent's last words from another hub.
+// MirrorTold keeps that in the annotation, unless others know more.
 func (e *endpoint) MirrorTold(ctx context.Context, told, mirrored map[string]string) error {
 	return e.changeLeft(ctx, func(pod *corev1.Pod) (map[string]string, error) {
 		kept, err := parseMeta(pod)
-		if err != nil || changedSince(pod) {
+		if _, left := lastMeta(pod); err != nil || complete(pod) || !left && overtaken(kept, mirrored) {
 			return nil, err
 		}
-		last, left := lastMeta(pod)
-		if left && last.Whole() {
-			return nil, nil
-		}
-		if before, _ := fitting(mirrored); !left && mirrored != nil && !maps.Equal(kept, before) {
-			return nil, nil
-		}
-		meta, err := withTold(pod, told, mirrored)
-		if err != nil {
-			return nil, err
-		}
-		return e.fit(meta), nil
+		meta, err := leftMeta(pod, told, mirrored)
+		return e.fit(meta), err
 	})
 }
 
-// withTold puts together the metadata of a session that has ended, or is about to, with what a hub was told last, and what it has mirrored of that last. agentd itself
-// left newer values, except those it had no room for: a hub's counts instead where the mirror holds nothing newer.
-func withTold(pod *corev1.Pod, told, mirrored map[string]string) (map[string]string, error) {
-	known, err := parseMeta(pod)
+// leftMeta puts together the metadata of a session that has ended, or is about to. A hub that asks gives what it was told last, and what it has mirrored of that
+// last, nil when nothing. agentd itself left newer values, except those it had no room for: a hub's counts instead where the mirror holds nothing newer. Where
+// agentd left none, all that the hub was told counts, unless another has mirrored since.
+func leftMeta(pod *corev1.Pod, told, mirrored map[string]string) (map[string]string, error) {
+	kept, err := parseMeta(pod)
 	last, left := lastMeta(pod)
 	switch {
 	case err != nil || changedSince(pod):
-		return known, err
+		return kept, err
+	case !left && (told == nil || overtaken(kept, mirrored)):
+		return kept, nil
 	case !left:
 		return told, nil
 	}
 	written, _ := fitting(mirrored)
 	for key, value := range told {
 		before, was := written[key]
-		if now, is := known[key]; mirrored == nil || is == was && now == before {
-			known[key] = value
+		if now, is := kept[key]; mirrored == nil || is == was && now == before {
+			kept[key] = value
 		}
 	}
-	return last.Over(known), nil
+	return last.Over(kept), nil
+}
+
+// overtaken says that what is kept is not what a hub has mirrored last: another has since, and knows the agent's last words.
+func overtaken(kept, mirrored map[string]string) bool {
+	written, _ := fitting(mirrored)
+	return mirrored != nil && !maps.Equal(kept, written)
+}
+
+// complete says that agentd left all, or that the metadata were changed after the end.
+func complete(pod *corev1.Pod) bool {
+	last, left := lastMeta(pod)
+	return left && last.Whole() || changedSince(pod)
 }
 
 // changedSince says that the metadata were changed after the end.
 func changedSince(pod *corev1.Pod) bool { return pod.Annotations[annotationMetaAfter] != "" }
-
-// leftMeta puts together the metadata of a session that has ended, or is about to.
-func leftMeta(pod *corev1.Pod) (map[string]string, error) {
-	mirrored, err := parseMeta(pod)
-	last, left := lastMeta(pod)
-	if err != nil || !left || changedSince(pod) {
-		return mirrored, err
-	}
-	return last.Over(mirrored), nil
-}
 
 // lastMeta gives what agentd left with the pod's status, if it did: one that was killed could not.
 func lastMeta(pod *corev1.Pod) (lastwords.Meta, bool) {
@@ -183,7 +174,7 @@ const reportTime = 5 * time.Second
 // ChangeMeta changes what an ended session left.
 func (e *endpoint) ChangeMeta(ctx context.Context, change func(map[string]string)) error {
 	return e.changeLeft(ctx, func(pod *corev1.Pod) (map[string]string, error) {
-		meta, err := leftMeta(pod)
+		meta, err := leftMeta(pod, nil, nil)
 		if err == nil {
 			change(meta)
 		}

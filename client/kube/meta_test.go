@@ -287,7 +287,7 @@ func TestWhatAHubWasToldFillsWhatAgentdHadNoRoomFor(t *testing.T) {
 		"nothing is missing":                {lastSaid("", whole, nil), nil, meta{"GC_DRAIN_ACK": "yes"}, meta{"GC_DRAIN_ACK": "yes"}},
 		"agentd was killed":                 {lastSaid(`{"a":"1"}`, "", nil), meta{"a": "1"}, told, told},
 		"it was, and nothing was mirrored":  {lastSaid(`{"a":"1"}`, "", nil), nil, told, told},
-		"it was, and another mirrored":      {lastSaid(`{"a":"2"}`, "", nil), meta{"a": "1"}, told, meta{"a": "2"}},
+		"it was, and another mirrored":      {lastSaid(`{"a":"2"}`, "", nil), meta{"a": "1"}, meta{"a": "2"}, meta{"a": "2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -319,5 +319,22 @@ func TestWhatAHubWasToldFillsWhatAgentdHadNoRoomFor(t *testing.T) {
 				t.Errorf("kept is %.200q, %v, want %.200q", got, err, test.want)
 			}
 		})
+	}
+}
+
+// What agentd left comes with the report. What a hub was told up to the end is newer than what it, or another, was just mirroring.
+func TestUntilTheEndIsReportedTheHubThatWasToldLastKnowsMost(t *testing.T) {
+	t.Parallel()
+	pod := agentIs(corev1.ContainerStatus{Name: "agent", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}})
+	pod.ObjectMeta = podOf("s", "1").ObjectMeta
+	pod.Annotations = map[string]string{annotationMeta: `{"a":"2"}`}
+	b := newBackend(t, api(func(r *http.Request, _ []byte) (int, any) {
+		t.Errorf("%s %s", r.Method, r.URL)
+		return refusal(http.StatusInternalServerError, "", "")
+	}))
+	b.pods.put(pod)
+	want := map[string]string{"a": "3"}
+	if got := b.endpoint(pod).Told(t.Context(), want, map[string]string{"a": "1"}); !maps.Equal(got, want) {
+		t.Errorf("told is %q", got)
 	}
 }
