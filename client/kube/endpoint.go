@@ -9,7 +9,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -102,16 +101,13 @@ func (e *endpoint) current(ctx context.Context) (*corev1.Pod, error) {
 
 // read asks the API server for the pod: nil when it is gone.
 func (e *endpoint) read(ctx context.Context) (*corev1.Pod, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	pod, err := e.backend.client.core.Pods(e.backend.target.Namespace).Get(ctx, e.name, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err), err == nil && pod.UID != e.uid, err == nil && e.backend.removed(pod.UID):
-		return nil, nil
-	case err != nil:
+	pod, err := e.backend.getPod(ctx, e.name)
+	if err != nil {
 		return nil, e.backend.explain(fmt.Sprintf("look at pod %q", e.name), err)
 	}
-	e.backend.pods.put(pod)
+	if pod == nil || pod.UID != e.uid {
+		return nil, nil
+	}
 	return pod, nil
 }
 
@@ -149,7 +145,12 @@ func (e *endpoint) Revive(context.Context) error {
 
 // annotate changes annotations; nil removes one. It touches no other pod that has taken the name.
 func (e *endpoint) annotate(ctx context.Context, annotations map[string]*string) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": e.uid, "annotations": annotations}})
+	return e.patch(ctx, map[string]any{"uid": e.uid, "annotations": annotations})
+}
+
+// patch changes the pod's metadata. Those must say, by a UID or a version, that no other pod is meant that has taken the name.
+func (e *endpoint) patch(ctx context.Context, metadata map[string]any) error {
+	patch, err := json.Marshal(map[string]any{"metadata": metadata})
 	if err != nil {
 		return err
 	}

@@ -137,15 +137,29 @@ func (b *Backend) Find(ctx context.Context, name string) (hub.Endpoint, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	pod, err := b.client.core.Pods(b.target.Namespace).Get(ctx, podName(name), metav1.GetOptions{})
-	if err == nil && !b.removed(pod.UID) {
-		b.pods.put(pod)
-		return b.endpoint(pod), nil
-	}
-	if err != nil && !apierrors.IsNotFound(err) {
+	pod, err := b.getPod(ctx, podName(name))
+	if err != nil {
 		return nil, b.explain(fmt.Sprintf("look for session %q", name), err)
 	}
+	if pod != nil {
+		return b.endpoint(pod), nil
+	}
 	return b.findForeign(ctx, name)
+}
+
+// getPod asks the API server for a pod: nil when there is none, or this process has removed it.
+func (b *Backend) getPod(ctx context.Context, name string) (*corev1.Pod, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	pod, err := b.client.core.Pods(b.target.Namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err), err == nil && b.pods.buried(pod.UID):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	b.pods.put(pod)
+	return pod, nil
 }
 
 // findForeign gives the session of that name that the script has made, whose pods have other names.
@@ -207,10 +221,7 @@ func (b *Backend) Create(ctx context.Context, spec hub.Spec) (hub.Endpoint, erro
 
 // inTheWay says that another process was faster, once this one can see what it made.
 func (b *Backend) inTheWay(ctx context.Context, name string) error {
-	pod, err := b.client.core.Pods(b.target.Namespace).Get(ctx, podName(name), metav1.GetOptions{})
-	if err == nil {
-		b.pods.put(pod)
-	}
+	_, _ = b.getPod(ctx, podName(name))
 	return wire.Errorf(wire.CodeState, "the pod of session %q was made meanwhile", name)
 }
 
@@ -219,10 +230,8 @@ func (b *Backend) undoLost(ctx context.Context, spec hub.Spec, err error) {
 	if refused(err) {
 		return // there is none
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
-	defer cancel()
-	pod, err := b.client.core.Pods(b.target.Namespace).Get(ctx, podName(spec.Name), metav1.GetOptions{})
-	if err != nil || pod.Annotations[annotationKey] != spec.Key || spec.Key == "" || pod.Annotations[annotationLaunched] != "" {
+	pod, _ := b.getPod(context.WithoutCancel(ctx), podName(spec.Name))
+	if pod == nil || pod.Annotations[annotationKey] != spec.Key || spec.Key == "" || pod.Annotations[annotationLaunched] != "" {
 		return
 	}
 	b.undo(ctx, b.endpoint(pod))

@@ -11,8 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/lastwords"
@@ -186,14 +184,13 @@ func (e *endpoint) ChangeMeta(ctx context.Context, change func(map[string]string
 func (e *endpoint) changeLeft(ctx context.Context, change func(*corev1.Pod) (map[string]string, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	pods := e.backend.client.core.Pods(e.backend.target.Namespace)
 	for waited := false; ; {
-		pod, err := pods.Get(ctx, e.name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) || err == nil && pod.UID != e.uid {
-			return wire.Errorf(wire.CodeNoSession, "no session %q", e.record.Name)
-		}
+		pod, err := e.read(ctx)
 		if err != nil {
-			return e.backend.explain(fmt.Sprintf("read pod %q", e.name), err)
+			return err
+		}
+		if pod == nil {
+			return wire.Errorf(wire.CodeNoSession, "no session %q", e.record.Name)
 		}
 		if !waited && !reported(pod) { // what agentd left comes with the report, and would not count after a change
 			e.awaitReport(ctx)
@@ -208,17 +205,9 @@ func (e *endpoint) changeLeft(ctx context.Context, change func(*corev1.Pod) (map
 		if err != nil {
 			return err
 		}
-		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		err = e.patch(ctx, map[string]any{
 			"resourceVersion": pod.ResourceVersion, "annotations": map[string]string{annotationMeta: string(text), annotationMetaAfter: "true"},
-		}})
-		if err != nil {
-			return err
-		}
-		changed, err := pods.Patch(ctx, e.name, types.MergePatchType, patch, metav1.PatchOptions{})
-		if err == nil {
-			e.backend.pods.put(changed)
-			return nil
-		}
+		})
 		if !apierrors.IsConflict(err) {
 			return e.backend.explain(fmt.Sprintf("annotate pod %q", e.name), err)
 		}

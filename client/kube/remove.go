@@ -7,7 +7,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 const (
@@ -69,6 +68,3 @@ func (e *endpoint) forget() {
 	defer e.backend.mu.Unlock()
 	delete(e.backend.endpoints, e.uid)
 }
-
-// removed says whether this process has removed the pod.
-func (b *Backend) removed(uid types.UID) bool { return b.pods.buried(uid) }
