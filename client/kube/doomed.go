@@ -138,7 +138,7 @@ func containerTrouble(status *corev1.ContainerStatus) trouble {
 	switch w.Reason {
 	case "ErrImagePull", "ImagePullBackOff":
 		// A registry that is down for a moment looks the same, except for the words.
-		t := trouble{what: "image " + quoted(status.Image) + " can't be pulled", patience: retryTime, code: wire.CodeUnavailable}
+		t := trouble{what: fmt.Sprintf("image %q can't be pulled", status.Image), patience: retryTime, code: wire.CodeUnavailable}
 		if notThere(w.Message) {
 			t.patience, t.code = 0, wire.CodeFailed
 		}
@@ -157,8 +157,6 @@ func containerTrouble(status *corev1.ContainerStatus) trouble {
 	}
 	return trouble{}
 }
-
-func quoted(image string) string { return fmt.Sprintf("%q", image) }
 
 // notThere recognises what registries, and the runtime, say of an image that no trying again brings. "no such host" is
 // not among it: the node's resolver says so, too, when it can't reach the one that knows.

@@ -122,8 +122,8 @@ func trialPod(namespace string, trial Trial) *corev1.Pod {
 		Name: "agentd-check-" + strings.ToLower(rand.Text()[:10]), Namespace: namespace,
 		Labels: map[string]string{labelApp: checkApp}, Annotations: map[string]string{annotationPasswd: passwd(s)},
 	}
-	pod.Spec.AutomountServiceAccountToken = ptr(false)
-	pod.Spec.TerminationGracePeriodSeconds, pod.Spec.ActiveDeadlineSeconds = ptr(int64(1)), ptr(int64(60))
+	pod.Spec.AutomountServiceAccountToken = new(false)
+	pod.Spec.TerminationGracePeriodSeconds, pod.Spec.ActiveDeadlineSeconds = new(int64(1)), new(int64(60))
 	container := &pod.Spec.Containers[0]
 	container.Command = trial.Command
 	container.StartupProbe, container.LivenessProbe, container.ReadinessProbe = nil, nil, nil
@@ -165,8 +165,7 @@ func (b *Backend) outcome(ctx context.Context, pod *corev1.Pod, t *corev1.Contai
 func (b *Backend) removeCheck(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
-	zero := int64(0)
-	if err := b.client.core.Pods(b.target.Namespace).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &zero}); err != nil && !apierrors.IsNotFound(err) {
+	if err := b.client.core.Pods(b.target.Namespace).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}); err != nil && !apierrors.IsNotFound(err) {
 		b.log.Warn("a pod that tried something is left", "pod", name, "error", err)
 	}
 }

@@ -124,8 +124,7 @@ func (e *endpoint) Mirror(ctx context.Context, meta map[string]string) error {
 	if err != nil {
 		return err
 	}
-	s := string(text)
-	err = e.annotate(ctx, map[string]*string{annotationMeta: &s})
+	err = e.annotate(ctx, map[string]*string{annotationMeta: new(string(text))})
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // another pod has its name
 		return nil // nothing is left to keep it for
 	}

@@ -48,12 +48,12 @@ func newPod(namespace string, spec hub.Spec, s settings) *corev1.Pod {
 		Spec: corev1.PodSpec{
 			RestartPolicy:                 corev1.RestartPolicyNever,
 			ServiceAccountName:            s.serviceAccount,
-			AutomountServiceAccountToken:  ptr(s.serviceAccount != ""),
-			EnableServiceLinks:            ptr(false), // a variable for each Service of the namespace is nothing an agent asked for
-			TerminationGracePeriodSeconds: ptr(int64(podGrace)),
+			AutomountServiceAccountToken:  new(s.serviceAccount != ""),
+			EnableServiceLinks:            new(false), // a variable for each Service of the namespace is nothing an agent asked for
+			TerminationGracePeriodSeconds: new(int64(podGrace)),
 			SecurityContext: &corev1.PodSecurityContext{
-				RunAsNonRoot: ptr(true), RunAsUser: &s.uid, RunAsGroup: &s.uid, FSGroup: &s.uid,
-				FSGroupChangePolicy: ptr(corev1.FSGroupChangeOnRootMismatch),
+				RunAsNonRoot: new(true), RunAsUser: &s.uid, RunAsGroup: &s.uid, FSGroup: &s.uid,
+				FSGroupChangePolicy: new(corev1.FSGroupChangeOnRootMismatch),
 				SeccompProfile:      &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
 			Volumes: volumes(s),
@@ -95,8 +95,6 @@ func (s settings) agentd() string {
 	return "agentd"
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // passwd gives the user id a name and a home, which git, ssh and many others want, in any image and without being root.
 func passwd(s settings) string {
 	return fmt.Sprintf("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n%s:x:%d:%d:%s:%s:/bin/bash\n",
@@ -106,7 +104,7 @@ func passwd(s settings) string {
 func home(s settings) string { return "/home/" + s.user }
 
 func unprivileged() *corev1.SecurityContext {
-	return &corev1.SecurityContext{AllowPrivilegeEscalation: ptr(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}}
+	return &corev1.SecurityContext{AllowPrivilegeEscalation: new(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}}
 }
 
 // installResources are the agent's, as a namespace may demand that every container has some. They add nothing: init containers run before the others.
@@ -148,7 +146,7 @@ func environment(namespace, pod string, s settings) []corev1.EnvVar {
 func volumes(s settings) []corev1.Volume {
 	empty := corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}
 	secret := func(name string, optional bool, items ...corev1.KeyToPath) corev1.VolumeSource {
-		return corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name, Optional: &optional, Items: items, DefaultMode: ptr(int32(0o440))}}
+		return corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name, Optional: &optional, Items: items, DefaultMode: new(int32(0o440))}}
 	}
 	list := []corev1.Volume{
 		{Name: "run", VolumeSource: empty},

@@ -87,10 +87,9 @@ func (e *endpoint) keepBeating(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		said := fmt.Sprintf("%s %d", id, n)
 		// One that fails is made up for by the next, and one that hangs must not keep the next from coming.
 		call, cancel := context.WithTimeout(ctx, beat)
-		_ = e.annotate(call, map[string]*string{annotationStarter: &said})
+		_ = e.annotate(call, map[string]*string{annotationStarter: new(fmt.Sprintf("%s %d", id, n))})
 		cancel()
 	}
 }

@@ -41,9 +41,8 @@ func (l *Log) watchOnce(version *string, again bool) error {
 	defer cancel()
 	// A watch has no time of its own to begin.
 	begin := time.AfterFunc(2*requestTime, cancel)
-	seconds := watchSeconds + rand.Int64N(watchSeconds)
 	w, err := l.maps.Watch(ctx, metav1.ListOptions{
-		LabelSelector: selectAll, ResourceVersion: *version, AllowWatchBookmarks: true, TimeoutSeconds: &seconds,
+		LabelSelector: selectAll, ResourceVersion: *version, AllowWatchBookmarks: true, TimeoutSeconds: new(watchSeconds + rand.Int64N(watchSeconds)),
 	})
 	if !begin.Stop() && l.ctx.Err() == nil && err != nil {
 		return context.DeadlineExceeded
