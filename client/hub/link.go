@@ -124,17 +124,21 @@ func (s *session) ended(ctx context.Context) {
 	})
 }
 
-// vanished notes that nothing of the session is left.
+// vanished notes that nothing of the session is left, and has the hub forget it.
 func (s *session) vanished() {
-	s.update(func() { s.over, s.gone, s.status = true, true, wire.Status{State: wire.StateExited} })
+	s.noteGone()
 	s.hub.forget(s)
+}
+
+func (s *session) noteGone() {
+	s.update(func() { s.over, s.gone, s.status = true, true, wire.Status{State: wire.StateExited} })
 }
 
 // forgotten tells whoever waits for a session that the hub no longer keeps, as another has its name, that it is gone. When the hub itself ends, nothing is
 // known of its sessions.
 func (s *session) forgotten() {
 	if s.hub.ctx.Err() == nil && !s.isOver() {
-		s.update(func() { s.over, s.gone, s.status = true, true, wire.Status{State: wire.StateExited} })
+		s.noteGone()
 	}
 }
 

@@ -83,8 +83,7 @@ func (h *Hub) discard(ctx context.Context, s *session, dead bool) error {
 		h.forget(s) // whoever asks next looks at what there is
 		return err
 	}
-	s.update(func() { s.over, s.gone, s.status = true, true, wire.Status{State: wire.StateExited} })
-	h.forget(s)
+	s.vanished()
 	return nil
 }
 
