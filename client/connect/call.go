@@ -3,7 +3,6 @@ package connect
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -80,8 +79,7 @@ func (c *Client) Do(ctx context.Context, what string, safe bool, f func(context.
 			return err
 		}
 		err = f(ctx, conn)
-		var lost *mux.LostError
-		if !errors.As(err, &lost) {
+		if !mux.Lost(err) {
 			return err
 		}
 		if ctx.Err() != nil {

@@ -144,8 +144,7 @@ func (h *hub) replace(ctx context.Context, conn *mux.Conn) error {
 	ask, cancel := context.WithTimeout(ctx, leaveTime)
 	defer cancel()
 	err := conn.Call(ask, mux.Request{Op: wire.OpHubStop, Body: wire.HubStop{Replace: true}}, nil)
-	var lost *mux.LostError
-	if err == nil || errors.As(err, &lost) {
+	if err == nil || mux.Lost(err) {
 		return nil
 	}
 	if ctx.Err() != nil {

@@ -54,7 +54,7 @@ func isFolder(ctx context.Context, c *mux.Conn, session, name string) (bool, err
 	switch {
 	case err == nil:
 		return header.Typeflag == tar.TypeDir, nil
-	case lost(err), wire.CodeOf(err) == wire.CodeUnavailable, wire.CodeOf(err) == wire.CodeNoSession, ctx.Err() != nil:
+	case mux.Lost(err), wire.CodeOf(err) == wire.CodeUnavailable, wire.CodeOf(err) == wire.CodeNoSession, ctx.Err() != nil:
 		return false, err
 	default:
 		return false, nil // not there, or not to be read: putting it will tell

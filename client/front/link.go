@@ -2,7 +2,6 @@ package front
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -64,7 +63,7 @@ func (l *link) do(ctx context.Context, again repeats, attempt func(context.Conte
 		switch {
 		case err == nil:
 			return nil
-		case lost(err):
+		case mux.Lost(err):
 			l.close()
 			if again == onceOnly {
 				return &staleError{err}
@@ -96,12 +95,6 @@ func (l *link) close() {
 		l.conn.Drop()
 		l.conn = nil
 	}
-}
-
-// lost tells that the connection ended under an exchange.
-func lost(err error) bool {
-	var e *mux.LostError
-	return errors.As(err, &e)
 }
 
 // pause waits, and tells whether ctx allows to go on.

@@ -48,7 +48,7 @@ const exitTemporary = 75
 // startStatus is the exit status of a start that failed.
 func startStatus(err error) int {
 	code := wire.CodeOf(err)
-	if code == wire.CodeUnavailable || code == wire.CodeTimeout || lost(err) {
+	if code == wire.CodeUnavailable || code == wire.CodeTimeout || mux.Lost(err) {
 		return exitTemporary
 	}
 	return exitFailed

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -173,8 +172,11 @@ func same(a, b wire.Status) bool {
 	return a == b
 }
 
-// errMaybe says that it isn't known whether a request that must not be repeated took effect.
-func errMaybe(op wire.Op, name string, err error) error {
+// unsure says of a lost link that it isn't known whether a request that must not be repeated took effect.
+func unsure(op wire.Op, name string, err error) error {
+	if !mux.Lost(err) {
+		return err
+	}
 	return wire.Errorf(wire.CodeUnavailable, "the link to session %q went away during %s; it may or may not have happened: %v", name, op, err)
 }
 
@@ -184,8 +186,7 @@ func askAgain(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	defer cancel()
 	for {
 		reply, err := passOn(ctx, waiting, x, s)
-		var lost *mux.LostError
-		if !errors.As(err, &lost) {
+		if !mux.Lost(err) {
 			return reply, err
 		}
 	}
@@ -194,11 +195,7 @@ func askAgain(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 // askOnce passes a request on, with its streams, but not twice.
 func askOnce(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	reply, err := passOn(ctx, ctx, x, s)
-	var lost *mux.LostError
-	if errors.As(err, &lost) {
-		err = errMaybe(x.Op, s.name, err)
-	}
-	return reply, err
+	return reply, unsure(x.Op, s.name, err)
 }
 
 // put passes files on, compressed where the session's place says so.
@@ -213,11 +210,7 @@ func put(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	}
 	ask.Encoding = encoding
 	reply, err := compressed(ctx, x, s, ask)
-	var lost *mux.LostError
-	if errors.As(err, &lost) {
-		err = errMaybe(x.Op, s.name, err)
-	}
-	return reply, err
+	return reply, unsure(x.Op, s.name, err)
 }
 
 // passOn passes a request on over the session's link, which is waited for until waiting ends.
@@ -240,8 +233,7 @@ func written(handle sessionHandler) sessionHandler {
 // attach passes a terminal on. Whoever is attached reconnects when the link goes away.
 func attach(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	reply, err := passOn(ctx, ctx, x, s)
-	var lost *mux.LostError
-	if errors.As(err, &lost) {
+	if mux.Lost(err) {
 		err = wire.Errorf(wire.CodeUnavailable, "the link to session %q went away: %v", s.name, err)
 	}
 	return reply, err
@@ -265,8 +257,7 @@ func nudge(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 	defer cancel()
 	for {
 		err := passNudge(ctx, waiting, s, mux.Request{Op: wire.OpNudge, Key: key, Body: x.Body, Input: text})
-		var lost *mux.LostError
-		if !errors.As(err, &lost) {
+		if !mux.Lost(err) {
 			return nil, err
 		}
 	}

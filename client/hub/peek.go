@@ -95,8 +95,7 @@ func (h *Hub) peek(ctx context.Context, x *mux.Exchange, s *session) (any, error
 		}
 		s.mu.Unlock()
 		reply, err := p.ask(ctx, conn)
-		var lost *mux.LostError
-		if errors.As(err, &lost) && !p.began {
+		if mux.Lost(err) && !p.began {
 			continue
 		}
 		return reply, err

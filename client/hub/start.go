@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -281,12 +280,12 @@ func (f *starting) explain(ctx context.Context, s *session, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf("start session %q: %w", f.name, cause)
 	}
-	var lost *mux.LostError
-	if wire.CodeOf(err) != wire.CodeNoSession && !errors.As(err, &lost) {
+	lost := mux.Lost(err)
+	if wire.CodeOf(err) != wire.CodeNoSession && !lost {
 		return err
 	}
 	// agentd ends a launch whose caller is gone, so this one is lost. Another may succeed.
-	if condition, looked := s.ep.Inspect(ctx); lost != nil && looked == nil && condition == Reachable {
+	if condition, looked := s.ep.Inspect(ctx); lost && looked == nil && condition == Reachable {
 		return wire.Errorf(wire.CodeUnavailable, "start session %q: the connection to its agentd was lost: %v", f.name, err)
 	}
 	if why := s.ep.Why(ctx); why != "" {

@@ -2,7 +2,6 @@ package terminal
 
 import (
 	"context"
-	"errors"
 	"io"
 	"sync"
 	"time"
@@ -276,8 +275,7 @@ func (a *attachment) failed(err error) turn {
 
 // final says whether trying again is pointless.
 func (o Options) final(err error) bool {
-	var lost *mux.LostError
-	if errors.As(err, &lost) {
+	if mux.Lost(err) {
 		return false
 	}
 	switch wire.CodeOf(err) {

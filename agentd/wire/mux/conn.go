@@ -60,6 +60,12 @@ func (e *LostError) Error() string { return "connection lost: " + e.Cause.Error(
 // Unwrap gives the cause.
 func (e *LostError) Unwrap() error { return e.Cause }
 
+// Lost says whether err tells, by a *LostError in its chain, that the connection ended before an answer came.
+func Lost(err error) bool {
+	var e *LostError
+	return errors.As(err, &e)
+}
+
 // ErrClosed is the cause of a connection that this side closed.
 var ErrClosed = errors.New("closed")
 

@@ -25,11 +25,10 @@ func TestAConnectionThatEndsCancelsItsHandlersAndSaysWhy(t *testing.T) {
 		}
 		c.Close(wire.CloseNormal, "")
 		<-ended
-		var lost *mux.LostError
-		if err := k.Result(nil); !errors.As(err, &lost) {
+		if err := k.Result(nil); !mux.Lost(err) {
 			t.Errorf("result after close: %v", err)
 		}
-		if err := c.Call(t.Context(), mux.Request{Op: "echo"}, nil); !errors.As(err, &lost) {
+		if err := c.Call(t.Context(), mux.Request{Op: "echo"}, nil); !mux.Lost(err) {
 			t.Errorf("call after close: %v", err)
 		}
 	})
@@ -75,8 +74,7 @@ func TestWhoeverGoesOnAfterALossIsToldOfIt(t *testing.T) {
 				"read":      func() error { _, err := k.Read(make([]byte, 1)); return err },
 				"result":    func() error { return k.Result(nil) },
 			} {
-				var lost *mux.LostError
-				if err := do(); !errors.As(err, &lost) && !(name == "write" && errors.Is(err, io.ErrClosedPipe)) {
+				if err := do(); !mux.Lost(err) && !(name == "write" && errors.Is(err, io.ErrClosedPipe)) {
 					t.Errorf("exchange %d: %s: %v", i, name, err)
 				}
 			}

@@ -2,7 +2,6 @@ package mux_test
 
 import (
 	"context"
-	"errors"
 	"net"
 	"strings"
 	"sync"
@@ -68,8 +67,7 @@ func TestAConnectionThatFallsSilentUnderARequestIsLostSoon(t *testing.T) {
 	way.mu.Unlock()
 	began := time.Now()
 	err = c.Call(t.Context(), mux.Request{Op: "quick"}, nil)
-	var lost *mux.LostError
-	if !errors.As(err, &lost) || !strings.Contains(err.Error(), "no sign of life for") {
+	if !mux.Lost(err) || !strings.Contains(err.Error(), "no sign of life for") {
 		t.Fatalf("a peer that is silent: %v", err)
 	}
 	if took := time.Since(began); took > 3*ping/2 {

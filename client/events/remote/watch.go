@@ -32,7 +32,6 @@ func (l *Log) Watch(ctx context.Context, after uint64, each func(events.Event) e
 	for {
 		began := time.Now()
 		err := w.once(ctx)
-		var lost *mux.LostError
 		switch {
 		case w.refused != nil:
 			return w.refused
@@ -43,7 +42,7 @@ func (l *Log) Watch(ctx context.Context, after uint64, each func(events.Event) e
 			if l.Waits != nil {
 				l.Waits(err)
 			}
-		case !errors.As(err, &lost):
+		case !mux.Lost(err):
 			return err
 		case w.told || time.Since(began) >= steadyTime:
 			losses = 1

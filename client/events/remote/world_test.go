@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 
@@ -202,8 +201,7 @@ func (w *world) Do(ctx context.Context, _ string, safe bool, f func(context.Cont
 			return err
 		}
 		err = f(ctx, conn)
-		var lost *mux.LostError
-		if !errors.As(err, &lost) || !safe || attempt == 3 {
+		if !mux.Lost(err) || !safe || attempt == 3 {
 			return err
 		}
 	}
