@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -32,13 +31,12 @@ func (h *Hub) start(ctx context.Context, x *mux.Exchange) (any, error) {
 		return nil, err
 	}
 	f := &starting{hub: h, name: x.Session, key: x.Key, start: &q, push: func(p wire.Progress) {
-		p.Warning = reword(p.Warning)
 		_ = x.Push(p) // a caller that has gone ends ctx
 	}}
 	status, err := f.run(ctx)
 	if err != nil {
 		h.log.Warn("start failed", "session", x.Session, "error", err)
-		return nil, rewordError(err)
+		return nil, err
 	}
 	return wire.Launched{Status: status}, nil
 }
@@ -292,17 +290,4 @@ func (f *starting) explain(ctx context.Context, s *session, err error) error {
 		return wire.Errorf(wire.CodeFailed, "start session %q: agentd: %s", f.name, why)
 	}
 	return wire.Errorf(wire.CodeFailed, "start session %q: agentd has gone: %v", f.name, err)
-}
-
-// reserved are the words by which gc recognises a live duplicate in start's stderr, in any case. Nothing else may contain them.
-var reserved = regexp.MustCompile(`(?i)already(\s+)exists`)
-
-func reword(text string) string { return reserved.ReplaceAllString(text, "exists${1}already") }
-
-func rewordError(err error) error {
-	e := wire.AsError(err)
-	if e.Code != wire.CodeExists {
-		e.Text = reword(e.Text)
-	}
-	return e
 }
