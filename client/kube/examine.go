@@ -26,6 +26,7 @@ func (b *Backend) Host() string { return b.config.Host }
 
 // Answer is how the API server answered.
 type Answer struct {
+	// Took is the time from the request to the answer's beginning, with that for a connection where one had to be made.
 	Took time.Duration
 	// Time is the server's clock, to the second, as it was somewhere within Took; zero when the server did not say.
 	Time time.Time
@@ -96,14 +97,15 @@ func (b *Backend) Rehearse(ctx context.Context, env []string) error {
 	return b.explain("make a pod", err)
 }
 
-// Keys says whether the namespace has keys for agents. It makes none.
+// Keys says whether the namespace has keys for agents.
 type Keys struct {
+	// There says that the Secret with them is there.
 	There bool
 	// May says that whoever asks may make them where there are none.
 	May bool
 }
 
-// ExamineKeys looks at the Secret that holds the keys.
+// ExamineKeys looks at the Secret that holds the keys. It makes none.
 func (b *Backend) ExamineKeys(ctx context.Context) (Keys, error) {
 	secret, err := b.client.core.Secrets(b.target.Namespace).Get(ctx, keysSecret, metav1.GetOptions{})
 	switch {
