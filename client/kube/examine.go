@@ -101,25 +101,29 @@ func (b *Backend) Rehearse(ctx context.Context, env []string) error {
 type Keys struct {
 	// There says that the Secret with them is there.
 	There bool
+	// Unfit says why no agent could be driven with those that are there; nil: it could.
+	Unfit error
 	// May says that whoever asks may make them where there are none.
 	May bool
 }
 
-// ExamineKeys looks at the Secret that holds the keys. It makes none.
+// ExamineKeys looks at the Secret that holds the keys. It makes none. To whoever may not look it gives the API server's own error.
 func (b *Backend) ExamineKeys(ctx context.Context) (Keys, error) {
 	secret, err := b.client.core.Secrets(b.target.Namespace).Get(ctx, keysSecret, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		missing, err := b.Missing(ctx, makeKeys)
 		return Keys{May: len(missing) == 0}, err
+	case apierrors.IsForbidden(err):
+		return Keys{}, err
 	case err != nil:
 		return Keys{}, b.explain(readKeys, err)
 	}
-	key, err := parseSecret(secret)
-	if err != nil {
-		return Keys{}, err
+	key, unfit := parseSecret(secret)
+	if unfit == nil {
+		unfit = checkPublic(secret, key)
 	}
-	return Keys{There: true}, checkPublic(secret, key)
+	return Keys{There: true, Unfit: unfit}, nil
 }
 
 // Settings are what the environment says of pods.

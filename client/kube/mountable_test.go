@@ -137,8 +137,8 @@ func TestAStartSaysWhyNoPodCanUseTheSecret(t *testing.T) {
 				if made, removed := s.made.Load(), s.removed.Load(); made != removed || before && made != 0 {
 					t.Errorf("%d pods were made and %d removed", made, removed)
 				}
-				if _, err := b.ExamineKeys(t.Context()); err == nil || err.Error() != test.want {
-					t.Errorf("examined: %v", err)
+				if keys, err := b.ExamineKeys(t.Context()); err != nil || keys.Unfit == nil || keys.Unfit.Error() != test.want {
+					t.Errorf("examined: %+v, %v", keys, err)
 				}
 				// One that can be used again is.
 				s.secrets.replace(t)

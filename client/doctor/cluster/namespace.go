@@ -35,8 +35,12 @@ func (c *Cluster) namespace(ctx context.Context) []doctor.Finding {
 func (c *Cluster) keys(ctx context.Context) []doctor.Finding {
 	keys, err := c.backend.ExamineKeys(ctx)
 	switch {
+	case apierrors.IsForbidden(err):
+		return one(doctor.Bad(c.role(operatorRole), "you may not read the keys of agents: %v", err))
 	case err != nil:
-		return one(doctor.Bad("with "+c.kubectl("-n "+c.config.Target.Namespace+" delete secret agentd-keys")+" new keys are made; agents believe them within a minute or two", "%v", timedOut(ctx, err)))
+		return one(doctor.Bad("", "%v", timedOut(ctx, err)))
+	case keys.Unfit != nil:
+		return one(doctor.Bad("with "+c.kubectl("-n "+c.config.Target.Namespace+" delete secret agentd-keys")+" new keys are made; agents believe them within a minute or two", "%v", keys.Unfit))
 	case keys.There:
 		return one(doctor.Good("there are keys for agents (secret agentd-keys)"))
 	case keys.May:
