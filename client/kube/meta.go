@@ -1,12 +1,14 @@
 package kube
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -120,19 +122,24 @@ func parseMeta(pod *corev1.Pod) (map[string]string, error) {
 
 // Mirror keeps the metadata in an annotation.
 func (e *endpoint) Mirror(ctx context.Context, meta map[string]string) error {
-	text, err := json.Marshal(e.fit(meta))
-	if err != nil {
-		return err
-	}
-	err = e.annotate(ctx, map[string]*string{annotationMeta: new(string(text))})
+	err := e.annotate(ctx, map[string]*string{annotationMeta: new(metaText(e.fit(meta)))})
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // another pod has its name
 		return nil // nothing is left to keep it for
 	}
 	return err
 }
 
-// maxMirrored bounds what is mirrored, in bytes of keys and values: a pod's annotations hold 256 KiB in all, and what is quoted in them grows.
-const maxMirrored = 160 << 10
+// metaText gives metadata as the mirror has it.
+func metaText(meta map[string]string) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // which costs room
+	_ = e.Encode(meta)     // strings always can be
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// maxMirrored bounds what is mirrored, in bytes of its text: a pod's annotations hold 256 KiB in all, others' included.
+const maxMirrored = 200 << 10
 
 // fit is fitting, and logs what is left out.
 func (e *endpoint) fit(meta map[string]string) map[string]string {
@@ -145,20 +152,21 @@ func (e *endpoint) fit(meta map[string]string) map[string]string {
 
 // fitting leaves out the largest values of what is too much for a mirror, and names their keys: all the rest is not to be lost for them.
 func fitting(meta map[string]string) (kept map[string]string, left []string) {
-	size := 0
+	size, sizes := 0, make(map[string]int, len(meta))
 	for key, value := range meta {
-		size += len(key) + len(value)
+		sizes[key] = len(metaText(map[string]string{key: value}))
+		size += sizes[key]
 	}
 	if size <= maxMirrored {
 		return meta, nil
 	}
 	kept = maps.Clone(meta)
-	largestFirst := func(a, b string) int { return cmp.Or(cmp.Compare(len(meta[b]), len(meta[a])), cmp.Compare(a, b)) }
+	largestFirst := func(a, b string) int { return cmp.Or(cmp.Compare(sizes[b], sizes[a]), cmp.Compare(a, b)) }
 	for _, key := range slices.SortedFunc(maps.Keys(meta), largestFirst) {
 		if size <= maxMirrored {
 			break
 		}
-		size -= len(key) + len(meta[key])
+		size -= sizes[key]
 		delete(kept, key)
 		left = append(left, key)
 	}
@@ -200,12 +208,8 @@ func (e *endpoint) changeLeft(ctx context.Context, change func(*corev1.Pod) (map
 		if err != nil || meta == nil {
 			return err
 		}
-		text, err := json.Marshal(meta)
-		if err != nil {
-			return err
-		}
 		err = e.patch(ctx, map[string]any{
-			"resourceVersion": pod.ResourceVersion, "annotations": map[string]string{annotationMeta: string(text), annotationMetaAfter: "true"},
+			"resourceVersion": pod.ResourceVersion, "annotations": map[string]string{annotationMeta: metaText(meta), annotationMetaAfter: "true"},
 		})
 		if !apierrors.IsConflict(err) {
 			return e.backend.explain(fmt.Sprintf("annotate pod %q", e.name), err)

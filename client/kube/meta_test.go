@@ -68,12 +68,36 @@ func TestOfValuesOfOneSizeAlwaysTheSameFit(t *testing.T) {
 	t.Parallel()
 	meta := map[string]string{}
 	for i := range 6 {
-		meta[strconv.Itoa(i)] = strings.Repeat("x", 30<<10)
+		meta[strconv.Itoa(i)] = strings.Repeat("x", 36<<10)
 	}
 	for range 100 {
 		if kept, left := fitting(meta); len(kept) != 5 || !slices.Equal(left, []string{"0"}) {
 			t.Fatalf("kept %d, left %q", len(kept), left)
 		}
+	}
+}
+
+// What is escaped takes six bytes of an annotation, which the API server refuses as a whole where it is too large.
+func TestAMirrorIsMeasuredAsItIsWritten(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		value string
+		left  []string
+	}{
+		"HTML":                          {strings.Repeat("<", 100<<10), nil},
+		"a terminal's escape sequences": {strings.Repeat("\x1b", 100<<10), []string{"large"}},
+		"quotes":                        {strings.Repeat(`"`, 150<<10), []string{"large"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			kept, left := fitting(map[string]string{"GC_DRAIN_ACK": "1", "large": test.value})
+			if kept["GC_DRAIN_ACK"] != "1" || !slices.Equal(left, test.left) {
+				t.Errorf("kept %d, left %q", len(kept), left)
+			}
+			if size := len(metaText(kept)); size > 250<<10 {
+				t.Errorf("its text has %d bytes", size)
+			}
+		})
 	}
 }
 
