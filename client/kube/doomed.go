@@ -94,11 +94,11 @@ func (t trouble) kind() string {
 
 // diagnose says what keeps a pod from running its agentd, or has ended it.
 func diagnose(pod *corev1.Pod) trouble {
+	if what := unlucky(pod); what != "" {
+		return trouble{what: what, code: wire.CodeUnavailable}
+	}
 	if pod.DeletionTimestamp != nil {
 		return trouble{what: "it was told to end by someone else", code: wire.CodeFailed}
-	}
-	if pod.Status.Reason == "Evicted" {
-		return trouble{what: "it was evicted: " + pod.Status.Message, code: wire.CodeUnavailable}
 	}
 	for _, status := range pod.Status.InitContainerStatuses {
 		if t := containerTrouble(&status); t.what != "" && (status.State.Terminated == nil || status.State.Terminated.ExitCode != 0) {
@@ -123,6 +123,35 @@ func diagnose(pod *corev1.Pod) trouble {
 		}
 	}
 	return trouble{}
+}
+
+// unlucky says why its node, or the cluster, did not take the pod or ended it, where that is no fault of the pod's: another one may do better. It is empty
+// where they did neither.
+func unlucky(pod *corev1.Pod) string {
+	failed, status := pod.Status.Phase == corev1.PodFailed, pod.Status
+	switch {
+	case status.Reason == "Evicted":
+		return "it was evicted: " + status.Message
+	case failed && notAdmitted(status.Reason):
+		return "its node did not take it: " + status.Reason + ": " + status.Message
+	case !failed && pod.DeletionTimestamp == nil:
+		return ""
+	}
+	for _, c := range status.Conditions {
+		if c.Type == corev1.DisruptionTarget && c.Status == corev1.ConditionTrue {
+			return "the cluster took it away: " + c.Reason + ": " + c.Message
+		}
+	}
+	return ""
+}
+
+// notAdmitted recognises the reasons for which a kubelet refuses a pod that the scheduler gave it: what was free, or allowed, a moment ago is not any more.
+func notAdmitted(reason string) bool {
+	switch reason {
+	case "NodeAffinity", "NodeShutdown", "TaintToleration", "TopologyAffinityError", "UnexpectedAdmissionError":
+		return true
+	}
+	return strings.HasPrefix(reason, "OutOf") // cpu, memory, pods, …
 }
 
 // containerTrouble says what is wrong with a container.

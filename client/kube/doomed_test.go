@@ -29,6 +29,22 @@ func installIs(status corev1.ContainerStatus) *corev1.Pod {
 	}}
 }
 
+// refusedFor is a pod that its node's kubelet did not admit.
+func refusedFor(reason string) *corev1.Pod {
+	return &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: reason, Message: "Pod was rejected"}}
+}
+
+// disrupted is a pod that Kubernetes itself ends, or meant to.
+func disrupted(reason string, phase corev1.PodPhase, deleted *metav1.Time) *corev1.Pod {
+	pod := agentIs(corev1.ContainerStatus{Name: "agent"})
+	if phase == corev1.PodFailed {
+		pod = agentIs(terminated("agent", 137, "Error", ""))
+	}
+	pod.DeletionTimestamp, pod.Status.Phase = deleted, phase
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: reason, Message: "so it is"}}
+	return pod
+}
+
 func TestWhatKeepsAPodFromComingUp(t *testing.T) {
 	t.Parallel()
 	const noAgentd = `image "i" has no agentd: set GC_K8S_AGENTD_IMAGE to the image that brings it, or build the image with it`
@@ -105,7 +121,15 @@ func TestWhatKeepsAPodFromComingUp(t *testing.T) {
 		"an end without a fault":   {agentIs(terminated("agent", 0, "Completed", "")), "agentd ended with status 0 (Completed)", 0, wire.CodeFailed},
 		"an install that fails":    {installIs(terminated("agentd", 1, "Error", "")), "agentd ended with status 1 (Error)", 0, wire.CodeFailed},
 		"memory that ran out":      {agentIs(terminated("agent", 137, "OOMKilled", "")), "it ran out of memory (OOMKilled): raise GC_K8S_MEM_LIMIT", 0, wire.CodeFailed},
-		"a node that shut it down": {&corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: "NodeShutdown", Message: "bye"}}, "it failed: NodeShutdown bye", 0, wire.CodeFailed},
+		"a node that shuts down":   {refusedFor("NodeShutdown"), "its node did not take it: NodeShutdown: Pod was rejected", 0, wire.CodeUnavailable},
+		"a node that filled up":    {refusedFor("OutOfcpu"), "its node did not take it: OutOfcpu: Pod was rejected", 0, wire.CodeUnavailable},
+		"a node that got a taint":  {refusedFor("TaintToleration"), "its node did not take it: TaintToleration: Pod was rejected", 0, wire.CodeUnavailable},
+		"a node without AppArmor":  {refusedFor("AppArmor"), "it failed: AppArmor Pod was rejected", 0, wire.CodeFailed},
+		"a pod of more importance": {disrupted("PreemptionByScheduler", corev1.PodRunning, &now), "the cluster took it away: PreemptionByScheduler: so it is", 0, wire.CodeUnavailable},
+		"a drain":                  {disrupted("EvictionByEvictionAPI", corev1.PodPending, &now), "the cluster took it away: EvictionByEvictionAPI: so it is", 0, wire.CodeUnavailable},
+		"a node that is lost":      {disrupted("DeletionByPodGC", corev1.PodFailed, nil), "the cluster took it away: DeletionByPodGC: so it is", 0, wire.CodeUnavailable},
+		"a node that shut it down": {disrupted("TerminationByKubelet", corev1.PodFailed, nil), "the cluster took it away: TerminationByKubelet: so it is", 0, wire.CodeUnavailable},
+		"an eviction that was not": {disrupted("EvictionByEvictionAPI", corev1.PodRunning, nil), "", 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
