@@ -31,7 +31,7 @@ func (b *Backend) explain(doing string, err error) error {
 		return wire.Errorf(wire.CodeUnavailable, "%s: the API server doesn't know who you are (Unauthorized): log in to the cluster again", doing)
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
 		return wire.Errorf(wire.CodeUnavailable, "%s: %s", doing, oneLine(err.Error()))
-	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot "): // says RBAC; quotas, limits and admission forbid in other words
+	case lacksRight(err):
 		return wire.Errorf(wire.CodeFailed, "%s: %s (the role agentd-operator of deploy/ allows it)", doing, oneLine(err.Error()))
 	case apierrors.IsNotFound(err) && strings.Contains(err.Error(), "namespaces "):
 		return wire.Errorf(wire.CodeFailed, "%s: there is no namespace %q: create it, as deploy/ does, or name another with GC_K8S_NAMESPACE or -n", doing, b.target.Namespace)
@@ -59,6 +59,13 @@ const noKubelet = "error dialing backend: "
 
 // noCredentials is what the client says where a plugin that was to bring credentials brought none.
 const noCredentials = "getting credentials: "
+
+// lacksRight recognises the words of RBAC: cannot get resource "pods". Quotas, limits and admission forbid in others.
+func lacksRight(err error) bool {
+	_, verb, _ := strings.Cut(err.Error(), " cannot ")
+	_, what, _ := strings.Cut(verb, " ")
+	return apierrors.IsForbidden(err) && strings.HasPrefix(what, `resource "`)
+}
 
 // passing says whether the API server, or a proxy before it, refused what it may do a moment later.
 func passing(err error) bool {

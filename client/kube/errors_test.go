@@ -64,6 +64,10 @@ func TestWhatTheAPIServerRefusesIsExplained(t *testing.T) {
 			403, metav1.StatusReasonForbidden, `pods "p" is forbidden: maximum cpu usage per Container is 1, but limit is 2`, wire.CodeFailed,
 			`look: pods "p" is forbidden: maximum cpu usage per Container is 1, but limit is 2`,
 		},
+		"a webhook that refuses the pod": {
+			403, metav1.StatusReasonForbidden, `admission webhook "images.test" denied the request: images cannot come from docker.io`, wire.CodeFailed,
+			`look: admission webhook "images.test" denied the request: images cannot come from docker.io`,
+		},
 		"a namespace that is ending": {
 			403, metav1.StatusReasonForbidden, `pods "p" is forbidden: unable to create new content in namespace gc because it is being terminated`, wire.CodeFailed,
 			`look: pods "p" is forbidden: unable to create new content in namespace gc because it is being terminated`,

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/client/events"
 	"github.com/gascity/agentd/client/events/configmap"
@@ -64,7 +62,7 @@ func (b *Backend) spoolDir() (string, error) {
 // explainEvents is explain for the event log.
 func (b *Backend) explainEvents(doing string, err error) error {
 	var known *wire.Error
-	if !errors.As(err, &known) && apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot ") {
+	if !errors.As(err, &known) && lacksRight(err) {
 		role := "agentd-events"
 		if strings.Contains(err.Error(), " cannot delete ") {
 			role = "agentd-events-prune"
