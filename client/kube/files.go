@@ -1,6 +1,8 @@
 package kube
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -21,27 +23,32 @@ func (b *Backend) Files(start *wire.Start, launch *wire.Launch) ([]hub.Files, er
 	if err != nil || s.prebaked {
 		return nil, err
 	}
-	return files(start, launch.WorkDir, b.encoding), nil
+	return files(start, launch.WorkDir, b.encoding)
 }
 
-func files(start *wire.Start, workDir, encoding string) []hub.Files {
-	all := append(workspaces(start), hub.Overlays(start, hub.Files{Into: workDir})...)
+func files(start *wire.Start, workDir, encoding string) ([]hub.Files, error) {
+	all, err := workspaces(start)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, hub.Overlays(start, hub.Files{Into: workDir})...)
 	all = append(all, hub.Copies(start, hub.Files{Into: workspace}, destination)...)
 	for i := range all {
 		all[i].Encoding = encoding
 	}
-	return all
+	return all, nil
 }
 
 // workspaces are the city and, where the city's copy doesn't bring it, the agent's folder.
-func workspaces(start *wire.Start) []hub.Files {
+func workspaces(start *wire.Start) ([]hub.Files, error) {
 	var all []hub.Files
 	city := cityOf(start)
 	apart := city.apart(start.WorkDir)
 	edit := worktrees(city.moveWith(start.WorkDir, apart))
-	add := func(src, into string) {
-		if info, err := os.Stat(src); err != nil || !info.IsDir() {
-			return // agentd makes the work dir where nothing else does
+	add := func(into string, spellings ...string) error {
+		src, err := firstFolder(spellings)
+		if src == "" {
+			return err // nil: agentd makes the work dir where nothing else does
 		}
 		all = append(all, hub.Files{
 			What: "workspace " + src, Into: into, Skip: outOfWorkspace,
@@ -50,14 +57,35 @@ func workspaces(start *wire.Start) []hub.Files {
 				return p.Dir(src, "")
 			},
 		})
+		return nil
 	}
-	if len(city) > 0 {
-		add(city[0], workspace)
+	if err := add(workspace, city...); err != nil {
+		return nil, err
 	}
 	if apart != "" {
-		add(start.WorkDir, apart)
+		if err := add(apart, start.WorkDir); err != nil {
+			return nil, err
+		}
 	}
-	return all
+	return all, nil
+}
+
+// firstFolder gives the first that is a folder, of several spellings of one: empty when none is. Where one can't be read, that is an error: the agent would do its
+// work in an empty folder.
+func firstFolder(spellings []string) (string, error) {
+	var unreadable error
+	for _, dir := range spellings {
+		info, err := os.Stat(dir)
+		if err == nil && info.IsDir() {
+			if _, err = os.ReadDir(dir); err == nil {
+				return dir, nil
+			}
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			unreadable = wire.Errorf(wire.CodeFailed, "copy workspace %s: %v", dir, err)
+		}
+	}
+	return "", unreadable
 }
 
 // apart gives where a work dir is copied to by itself, "" where the city's copy brings it. That leaves out what is in a folder of gc's own, and what a link

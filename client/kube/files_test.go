@@ -92,6 +92,10 @@ func TestWhatAStartCopiesAndInWhichOrder(t *testing.T) {
 		"nothing":                            {wire.StartConfig{}, nil},
 		"the city, without gc's own folders": {wire.StartConfig{Env: inCity, WorkDir: at("city/rig")}, cityFiles},
 		"a city by its path":                 {wire.StartConfig{Env: map[string]string{"GC_CITY_PATH": at("city")}}, cityFiles},
+		"a city whose longer name isn't there": {
+			wire.StartConfig{Env: map[string]string{"GC_CITY": at("city"), "GC_CITY_PATH": at("city-of-old")}}, cityFiles,
+		},
+		"a city that isn't there": {wire.StartConfig{Env: map[string]string{"GC_CITY": at("none")}}, nil},
 		"a work dir outside the city is laid over it": {
 			wire.StartConfig{Env: inCity, WorkDir: at("away")}, append(slices.Clone(cityFiles), "/workspace/c=away/c"),
 		},
@@ -152,6 +156,37 @@ func TestWhatAStartCopiesAndInWhichOrder(t *testing.T) {
 	}
 }
 
+// A link to itself can be looked at by nobody, root included.
+func TestAWorkspaceThatCantBeReadFailsTheStart(t *testing.T) {
+	t.Parallel()
+	root := laptop(t, "city/a")
+	city, loop := filepath.Join(root, "city"), filepath.Join(root, "linked-to-itself")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	want := "copy workspace " + loop + ": stat " + loop + ": "
+	for name, test := range map[string]struct {
+		start wire.StartConfig
+		fails bool
+	}{
+		"a city":                     {wire.StartConfig{Env: map[string]string{"GC_CITY": loop}}, true},
+		"a work dir":                 {wire.StartConfig{Env: map[string]string{"GC_CITY": city}, WorkDir: loop}, true},
+		"one of the names of a city": {wire.StartConfig{Env: map[string]string{"GC_CITY": city, "GC_CITY_PATH": loop}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			start := &wire.Start{StartConfig: test.start, BaseEnv: []string{"GC_K8S_IMAGE=i"}}
+			all, err := (&Backend{}).Files(start, &wire.Launch{WorkDir: workspace})
+			if test.fails && (wire.CodeOf(err) != wire.CodeFailed || !strings.HasPrefix(err.Error(), want)) {
+				t.Errorf("got %v, want %s…", err, want)
+			}
+			if !test.fails && (err != nil || len(all) != 1 || all[0].What != "workspace "+city) {
+				t.Errorf("got %+v, %v", all, err)
+			}
+		})
+	}
+}
+
 func TestNothingIsCopiedIntoAnImageThatHoldsTheWorkspace(t *testing.T) {
 	t.Parallel()
 	root := laptop(t, "file")
@@ -186,8 +221,12 @@ func TestAWorkDirBehindALinkIsCopiedWhereTheCitysCopyDoesNotBringIt(t *testing.T
 		"city/.gc/agents/m": "/workspace/.gc/agents/m", "city/.gc/volume/sub": "/workspace/.gc/volume/sub",
 	} {
 		start := &wire.Start{StartConfig: wire.StartConfig{Env: map[string]string{"GC_CITY": at("city")}, WorkDir: at(workDir)}}
+		all, err := workspaces(start)
+		if err != nil {
+			t.Fatal(err)
+		}
 		var got string
-		for _, files := range workspaces(start)[1:] {
+		for _, files := range all[1:] {
 			got += files.Into
 		}
 		if got != want {
@@ -226,7 +265,11 @@ func TestPointersOfAWorkTreeLeadToWhereItsOtherEndIsInThePod(t *testing.T) {
 				}
 			}
 			start := &wire.Start{StartConfig: wire.StartConfig{Env: map[string]string{"GC_CITY": at("city")}, WorkDir: at(test.workDir)}}
-			got := copied(t, files(start, test.into, wire.EncodingZstd))
+			all, err := files(start, test.into, wire.EncodingZstd)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := copied(t, all)
 			for _, want := range []string{
 				test.into + "/.git=gitdir: /workspace/rigs/r/.git/worktrees/a\n", test.into + "/.beads/redirect=/workspace/rigs/r/.beads\n",
 				"/workspace/rigs/r/.git/worktrees/a/gitdir=" + test.into + "/.git\n", "/workspace/rigs/r/.git/worktrees/b/gitdir=/workspace/.gc/worktrees/r/b/.git\n",
