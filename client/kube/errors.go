@@ -28,7 +28,7 @@ func (b *Backend) explain(doing string, err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return wire.Errorf(wire.CodeUnavailable, "%s: the API server at %s did not answer in time", doing, b.config.Host)
 	case apierrors.IsUnauthorized(err):
-		return wire.Errorf(wire.CodeUnavailable, "%s: the API server doesn't know who you are (Unauthorized): log in to the cluster again", doing)
+		return wire.Errorf(wire.CodeUnavailable, "%s: the API server doesn't know who you are (Unauthorized): log in to the cluster again%s", doing, b.ofPlugins())
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
 		return wire.Errorf(wire.CodeUnavailable, "%s: %s", doing, oneLine(err.Error()))
 	case lacksRight(err):
@@ -45,7 +45,7 @@ func (b *Backend) explain(doing string, err error) error {
 	case strings.Contains(err.Error(), noCredentials):
 		_, why, _ := strings.Cut(err.Error(), noCredentials)
 		why, _, _ = strings.Cut(why, "\n") // what follows is about plugins in general
-		return wire.Errorf(wire.CodeUnavailable, "%s: no credentials for the cluster: %s", doing, why)
+		return wire.Errorf(wire.CodeUnavailable, "%s: no credentials for the cluster: %s%s", doing, why, b.ofPlugins())
 	case errors.As(err, &untrusted):
 		return wire.Errorf(wire.CodeFailed, "%s: the certificate of the API server at %s can't be trusted: %s", doing, b.config.Host, oneLine(untrusted.Err.Error()))
 	case unreachable(err):
@@ -59,6 +59,15 @@ const noKubelet = "error dialing backend: "
 
 // noCredentials is what the client says where a plugin that was to bring credentials brought none.
 const noCredentials = "getting credentials: "
+
+// ofPlugins is what people are told besides, whose credentials a plugin brings: kubectl may well get some, with the variables of their shell. A pinned backend's plugin
+// has these.
+func (b *Backend) ofPlugins() string {
+	if b.config.ExecProvider == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (a hub asks for credentials with the environment of the call that started it; after `gcctl -n %s hub stop` the next call starts another)", b.target.Namespace)
+}
 
 // lacksRight recognises the words of RBAC: cannot get resource "pods". Quotas, limits and admission forbid in others.
 func lacksRight(err error) bool {

@@ -24,8 +24,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/client/target"
@@ -230,10 +232,27 @@ func TestCredentialsThatCantBeHadAreNotTheServersFault(t *testing.T) {
 			if want := "look: no credentials for the cluster: " + test.want; wire.CodeOf(err) != wire.CodeUnavailable || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("got %v, of code %q, want %s", err, wire.CodeOf(err), want)
 			}
+			checkNamesHubStop(t, err)
 			if strings.ContainsAny(err.Error(), "\n\r") {
 				t.Errorf("more than one line: %q", err)
 			}
 		})
+	}
+}
+
+// Some plugins make of old variables credentials that the API server alone finds to be over.
+func TestCredentialsOfAPluginThatAreOverMayBeTheHubs(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t, silent{})
+	b.config.ExecProvider = &clientcmdapi.ExecConfig{}
+	checkNamesHubStop(t, b.explain("look", apierrors.NewUnauthorized("Unauthorized")))
+}
+
+// checkNamesHubStop says whether people are told how they get another hub.
+func checkNamesHubStop(t *testing.T, err error) {
+	t.Helper()
+	if !strings.Contains(err.Error(), "`gcctl -n gc hub stop`") {
+		t.Errorf("it says not how to get another hub: %v", err)
 	}
 }
 
