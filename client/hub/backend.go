@@ -106,6 +106,9 @@ type Endpoint interface {
 	Remove(ctx context.Context, dead bool) error
 	// Terminating says that the session was told to end, by whomever, whether its agentd can be asked or not. It is cheap.
 	Terminating() bool
+	// Unlaunched says that no agent was launched yet, as far as the session's agentd has told nothing: this process makes it, or its place isn't up. It is what
+	// holds now, also where the backend hears of changes late, and false where that can't be known.
+	Unlaunched(ctx context.Context) bool
 	// Meta gives the metadata that an ended session left.
 	Meta(ctx context.Context) (map[string]string, error)
 	// ChangeMeta changes the metadata that an ended session left. A session that is gone is wire.CodeNoSession.

@@ -45,6 +45,7 @@ type fakeSession struct {
 	removed     int
 	dead        bool // what Remove was told last
 	terminating bool
+	unlaunched  bool
 	launched    int
 	refuses     error // what a dial gives
 	revives     error // what Revive gives
@@ -357,6 +358,12 @@ func (s *fakeSession) Terminating() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.terminating
+}
+
+func (s *fakeSession) Unlaunched(context.Context) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unlaunched
 }
 
 func (s *fakeSession) Remove(_ context.Context, dead bool) error {

@@ -101,6 +101,7 @@ func (s *session) snapshot() wire.Status {
 
 // settle gives the session's status as it is now: as pushed while the link is proven live, else as asked for. It waits for a lost link until
 // ctx ends, at most for the hub's patience, unless the session was told to end: then it does not run, whether anybody answers or not, and whatever this hub saw of it.
+// Nor is one waited for that nothing can run in yet: an image may take minutes.
 func (s *session) settle(ctx context.Context) (wire.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -114,12 +115,15 @@ func (s *session) settle(ctx context.Context) (wire.Status, error) {
 			defer s.mu.Unlock()
 			return s.snapshot(), nil
 		}
-		conn, changed := s.conn, s.waiter()
+		conn, untold, changed := s.conn, s.status.State == "", s.waiter()
 		s.mu.Unlock()
 		if s.ep.Terminating() {
 			status := s.presumed(ctx)
 			status.Stopping = true // also if it has just gone, which the link doesn't know yet
 			return status, nil
+		}
+		if untold && s.ep.Unlaunched(ctx) {
+			return wire.Status{State: wire.StateWaiting}, nil
 		}
 		if conn != nil {
 			if status, err := s.ask(ctx, conn); err == nil {

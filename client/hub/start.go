@@ -146,6 +146,12 @@ func (f *starting) clearWay(ctx context.Context) (*wire.Status, error) {
 		if err != nil {
 			return nil, err
 		}
+		if _, told := s.told(); condition == Making && !told {
+			if err := sleep(ctx, makingRetry); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		status, err := s.confirm(ctx)
 		if wire.CodeOf(err) == wire.CodeNoSession {
 			continue // it turned out to be gone

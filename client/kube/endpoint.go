@@ -117,6 +117,21 @@ func (e *endpoint) Terminating() bool {
 	return pod != nil && pod.DeletionTimestamp != nil
 }
 
+// Unlaunched says that this process makes the pod, or that none of its containers ran yet. The watch may be late, and a session that runs must not be taken for one
+// that does not, so the API server is asked; but not for a pod of the script's, whose phase is looked at time and again.
+func (e *endpoint) Unlaunched(ctx context.Context) bool {
+	if e.isMaker() {
+		return true
+	}
+	pod := e.known()
+	if isPending(pod) && !e.foreign {
+		pod, _ = e.read(ctx) // nil when it can't be known
+	}
+	return isPending(pod)
+}
+
+func isPending(pod *corev1.Pod) bool { return pod != nil && pod.Status.Phase == corev1.PodPending }
+
 // Inspect looks at the pod.
 func (e *endpoint) Inspect(ctx context.Context) (hub.Condition, error) {
 	pod, err := e.current(ctx)

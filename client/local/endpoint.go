@@ -56,6 +56,9 @@ func (e *endpoint) Doomed(ctx context.Context, _ func(string)) error {
 // Terminating is false: agentd itself tells when it was told to end.
 func (e *endpoint) Terminating() bool { return false }
 
+// Unlaunched says whether this process makes the session. Where another does, agentd answers in a moment.
+func (e *endpoint) Unlaunched(context.Context) bool { return e.isMaker() }
+
 // answers reports whether someone listens on a socket. Errors other than "nobody does" count as yes, as they say nothing.
 func answers(socket string) bool {
 	conn, err := net.Dial("unix", socket)

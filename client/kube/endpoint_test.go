@@ -1,0 +1,60 @@
+package kube
+
+import (
+	"net/http"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func TestNothingWasLaunchedInAPodThatIsBeingMadeOrNeverCameUp(t *testing.T) {
+	t.Parallel()
+	const pending, running = corev1.PodPending, corev1.PodRunning
+	for name, test := range map[string]struct {
+		watch, server corev1.PodPhase // an empty one: no such pod, no answer
+		made, script  bool
+		want          bool
+		asked         int
+	}{
+		"it is pending":                         {watch: pending, server: pending, want: true, asked: 1},
+		"it runs, and the watch is late":        {watch: pending, server: running, asked: 1},
+		"it is pending, or so the watch has it": {watch: pending, asked: 1},
+		"it runs":                               {watch: running},
+		"it isn't known":                        {},
+		"this process makes it":                 {watch: running, made: true, want: true},
+		"it is the script's, and pending":       {watch: pending, script: true, want: true},
+		"it is the script's, and runs":          {watch: running, script: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := func(phase corev1.PodPhase) *corev1.Pod {
+				pod := podOf("s", "1")
+				pod.Status.Phase = phase
+				if !test.script {
+					pod.Labels = map[string]string{labelManaged: "true"}
+				}
+				return pod
+			}
+			asked := 0
+			b := newBackend(t, api(func(*http.Request, []byte) (int, any) {
+				asked++
+				if test.server == "" {
+					return refusal(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "starting")
+				}
+				return http.StatusOK, in(test.server)
+			}))
+			e := b.endpoint(in(test.watch))
+			if test.watch != "" {
+				b.pods.put(in(test.watch))
+			}
+			if test.made {
+				e.beMaker()
+				defer e.endMaking()
+			}
+			if got := e.Unlaunched(t.Context()); got != test.want || asked != test.asked {
+				t.Errorf("got %t after asking %d times, want %t after %d", got, asked, test.want, test.asked)
+			}
+		})
+	}
+}
