@@ -160,15 +160,15 @@ func (f *starting) clearWay(ctx context.Context) (*wire.Status, error) {
 			return nil, err
 		}
 		same := f.key != "" && s.record.Key == f.key
-		live := status.State == wire.StateRunning && !status.Stopping
+		live := status.State == wire.StateRunning && !status.Stopping && condition != HalfMade && condition != Gone
 		switch {
 		case condition == Making && (same || !live):
 			if err := sleep(ctx, makingRetry); err != nil {
 				return nil, err
 			}
-		case live && condition != HalfMade && same:
+		case live && same:
 			return &status, nil
-		case live && condition != HalfMade:
+		case live:
 			return nil, wire.Errorf(wire.CodeExists, "session %q already exists", f.name)
 		default:
 			f.hub.log.Info("replacing what is left of a session", "session", f.name, "state", status.State, "condition", condition)

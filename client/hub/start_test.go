@@ -120,6 +120,19 @@ func TestWhatIsDeadOrHalfMadeIsReplaced(t *testing.T) {
 	}
 }
 
+// As for a moment when its pod was deleted by force.
+func TestASessionThatIsGoneIsNoDuplicateThoughItsAgentdAnswers(t *testing.T) {
+	t.Parallel()
+	s := newFake(t, "s").running(1, "")
+	s.record.Key = "key"
+	w := newWorld(t, Options{}, s)
+	w.linked("s")
+	s.quietly(func() { s.condition = Gone })
+	if _, err := w.start(t.Context(), "s", "key", wire.Start{}); err != nil || s.removed == 0 {
+		t.Errorf("start: %v; removed %d times", err, s.removed)
+	}
+}
+
 func TestASessionThatAnotherHubMakesIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	s := newFake(t, "s")

@@ -111,10 +111,10 @@ func (e *endpoint) read(ctx context.Context) (*corev1.Pod, error) {
 	return pod, nil
 }
 
-// Terminating says that the pod has been told to end.
+// Terminating says that the pod has been told to end. One that was deleted by force is gone from the API at once, and its containers may answer for a while.
 func (e *endpoint) Terminating() bool {
 	pod := e.known()
-	return pod != nil && pod.DeletionTimestamp != nil
+	return pod != nil && pod.DeletionTimestamp != nil || pod == nil && e.backend.pods.buried(e.uid)
 }
 
 // Unlaunched says that this process makes the pod, or that none of its containers ran yet. The watch may be late, and a session that runs must not be taken for one

@@ -58,3 +58,27 @@ func TestNothingWasLaunchedInAPodThatIsBeingMadeOrNeverCameUp(t *testing.T) {
 		})
 	}
 }
+
+// As when kubectl deletes it by force: its containers live on for a moment, and a link to agentd with them.
+func TestAPodThatTheAPIHasForgottenWasToldToEnd(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t, api(func(*http.Request, []byte) (int, any) {
+		t.Error("the API server is asked")
+		return refusal(http.StatusNotFound, metav1.StatusReasonNotFound, "gone")
+	}))
+	e := b.endpoint(podOf("s", "1"))
+	if e.Terminating() {
+		t.Error("it counts as told to end before the watch knows it")
+	}
+	b.pods.put(podOf("s", "1"))
+	if e.Terminating() {
+		t.Error("it counts as told to end while it lives")
+	}
+	if err := b.pods.Delete(podOf("s", "1")); err != nil || !e.Terminating() {
+		t.Errorf("it does not count as told to end, %v", err)
+	}
+	b.pods.put(podOf("s", "2"))
+	if !e.Terminating() || b.endpoint(podOf("s", "2")).Terminating() {
+		t.Error("it is mixed up with the next of its name")
+	}
+}

@@ -31,7 +31,7 @@ type pods struct {
 	synced  bool
 	err     error                   // why there is no list, or no watch, at the moment
 	failed  int                     // how often listing or watching has failed
-	graves  map[types.UID]time.Time // pods that this process has removed, and when: the watch may be late
+	graves  map[types.UID]time.Time // pods that are gone, and since when: the watch may be late
 	changed chan struct{}           // closed at the next change
 }
 
@@ -155,7 +155,7 @@ func (p *pods) bury(name string, uid types.UID) {
 	p.notify()
 }
 
-// buried says whether a pod was removed by this process.
+// buried says whether a pod is gone for good.
 func (p *pods) buried(uid types.UID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
