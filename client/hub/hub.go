@@ -56,7 +56,7 @@ type Hub struct {
 
 	mu       sync.Mutex
 	sessions map[string]*session
-	starting map[string]context.CancelCauseFunc
+	starting map[*starting]context.CancelCauseFunc // starts, under way or waiting for their turn
 	clients  map[*client]struct{}
 	busy     time.Time     // when there last was a client or a live session
 	changed  chan struct{} // closed at the next change of any session; nil while nobody waits
@@ -78,7 +78,7 @@ func New(b Backend, o Options) *Hub {
 		names:    nameLocks{held: map[string]*nameLock{}},
 		packing:  make(chan struct{}, packingAhead),
 		sessions: map[string]*session{},
-		starting: map[string]context.CancelCauseFunc{},
+		starting: map[*starting]context.CancelCauseFunc{},
 		clients:  map[*client]struct{}{},
 		leaving:  make(chan struct{}),
 		deaf:     make(chan struct{}),

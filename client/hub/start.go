@@ -70,12 +70,12 @@ func (f *starting) run(ctx context.Context) (wire.Status, error) {
 	defer f.endPacking()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer f.hub.announce(f, cancel)()
 	unlock, err := f.hub.names.lock(ctx, f.name)
 	if err != nil {
 		return wire.Status{}, err
 	}
 	defer unlock()
-	defer f.hub.announce(f.name, cancel)()
 	s, made, err := f.create(ctx)
 	if made != nil || err != nil {
 		if made == nil {
@@ -121,16 +121,29 @@ func (f *starting) create(ctx context.Context) (*session, *wire.Status, error) {
 	}
 }
 
-// announce lets a stop find the start under way. The returned function takes it back.
-func (h *Hub) announce(name string, cancel context.CancelCauseFunc) func() {
+// announce lets a stop find the start, also while it waits for its turn: it would come first. The returned function takes it back.
+func (h *Hub) announce(f *starting, cancel context.CancelCauseFunc) func() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.starting[name] = cancel
+	h.starting[f] = cancel
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		delete(h.starting, name)
+		delete(h.starting, f)
 	}
+}
+
+// cancelStarts ends the starts of that name, and says whether there are any.
+func (h *Hub) cancelStarts(name string) (found bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for f, cancel := range h.starting {
+		if f.name == name {
+			cancel(errStopped)
+			found = true
+		}
+	}
+	return found
 }
 
 // clearWay makes room for the new session. A live one is an error, unless the same start (by its key) made it: then its status is the answer. What

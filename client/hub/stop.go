@@ -20,12 +20,7 @@ const (
 // stop answers OpStop: the session is gone when it returns without an error, or with wire.CodeNoSession, when there was none. It goes on when its caller goes away, so that no
 // session is left half-stopped.
 func (h *Hub) stop(ctx context.Context, name string, q wire.Stop) error {
-	h.mu.Lock()
-	starting := h.starting[name]
-	if starting != nil {
-		starting(errStopped)
-	}
-	h.mu.Unlock()
+	started := h.cancelStarts(name)
 	unlock, err := h.names.lock(ctx, name)
 	if err != nil {
 		return err
@@ -37,7 +32,7 @@ func (h *Hub) stop(ctx context.Context, name string, q wire.Stop) error {
 	switch {
 	case err != nil:
 		return err
-	case s == nil && starting == nil:
+	case s == nil && !started:
 		return noSession(name)
 	case s == nil:
 		return nil

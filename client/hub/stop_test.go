@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
@@ -29,6 +30,37 @@ func TestAStopEndsAStartUnderWay(t *testing.T) {
 	if made.removed != 1 {
 		t.Errorf("removed %d times", made.removed)
 	}
+}
+
+// The stop comes last in line for the name.
+func TestAStopEndsAStartThatWaitsForAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		made, reached := hanging(t)
+		w.backend.create = func(context.Context, Spec) (*fakeSession, error) { return made, nil }
+		results := make(chan error, 2)
+		start := func() {
+			_, err := w.start(t.Context(), "s", "", wire.Start{})
+			results <- err
+		}
+		go start()
+		<-reached
+		w.backend.create = nil
+		go start()
+		synctest.Wait()
+		if err := w.ask(wire.OpStop, "s", wire.Stop{}, nil); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		for range 2 {
+			if err := <-results; err == nil || !strings.Contains(err.Error(), errStopped.Error()) {
+				t.Errorf("start: %v", err)
+			}
+		}
+		if w.backend.has("s") {
+			t.Error("it is left")
+		}
+	})
 }
 
 func TestAStopGoesOnWithoutItsCaller(t *testing.T) {
