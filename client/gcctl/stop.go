@@ -38,7 +38,7 @@ terminated, then killed, within the grace period.`,
 			return o.run(cmd.Context(), args)
 		},
 	}
-	cmd.Flags().DurationVar(&o.grace, "grace", 0, "how long the agent may take, a `TIME` as in 30s (default: 10s)")
+	cmd.Flags().DurationVar(&o.grace, "grace", 0, "how long the agent may take, a `TIME` as in 30s, at most 1h (default: 10s)")
 	cmd.Flags().BoolVar(&o.ignoreMissing, "ignore-not-found", false, "a session that isn't there is no error")
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "say nothing but errors")
 	freeFlags(cmd, "grace")

@@ -1,10 +1,14 @@
 package hub
 
 import (
+	"cmp"
 	"context"
+	"math"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
@@ -63,12 +67,99 @@ func TestAStopEndsAStartThatWaitsForAnother(t *testing.T) {
 	})
 }
 
+// reluctant is a session whose agent takes the time that it is granted, 10 s where none is said; a second stop can only shorten it.
+func reluctant(t *testing.T) *fakeSession {
+	s := newFake(t, "s").running(1, "")
+	var mu sync.Mutex
+	var deadline time.Time
+	s.handlers[wire.OpStop] = func(ctx context.Context, x *mux.Exchange) (any, error) {
+		var q wire.Stop
+		if err := x.Decode(&q); err != nil {
+			return nil, err
+		}
+		end := time.Now().Add(cmp.Or(time.Duration(q.GraceMS)*time.Millisecond, 10*time.Second))
+		mu.Lock()
+		if deadline.IsZero() || end.Before(deadline) {
+			deadline = end
+		}
+		mu.Unlock()
+		for {
+			mu.Lock()
+			left := time.Until(deadline)
+			mu.Unlock()
+			if left <= 0 {
+				return nil, nil
+			}
+			if err := sleep(ctx, min(left, time.Second)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s
+}
+
+func TestAnAgentGetsTheGraceThatItIsGrantedOrNobodyIsToldThatItDoes(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		grace, takes time.Duration
+		code         wire.Code
+	}{
+		{0, 10 * time.Second, ""},
+		{time.Second, time.Second, ""},
+		{30 * time.Second, 30 * time.Second, ""},
+		{time.Hour, time.Hour, ""},
+		{time.Hour + time.Millisecond, 0, wire.CodeBadRequest},
+		{math.MaxInt64, 0, wire.CodeBadRequest},
+		{-time.Second, 0, wire.CodeBadRequest},
+	} {
+		t.Run(test.grace.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := reluctant(t)
+				w := newWorld(t, Options{}, s)
+				began := time.Now()
+				err := w.conn.Call(t.Context(), mux.Request{Op: wire.OpStop, Session: "s", Body: wire.Stop{GraceMS: test.grace.Milliseconds()}}, nil)
+				if took := time.Since(began); wire.CodeOf(err) != test.code || took != test.takes {
+					t.Errorf("after %s: %v; want %q after %s", took, err, test.code, test.takes)
+				}
+				if ended := test.code == ""; w.backend.has("s") == ended || s.dead != ended {
+					t.Errorf("it is left: %t; it ended by itself: %t", w.backend.has("s"), s.dead)
+				}
+			})
+		})
+	}
+}
+
+// gc allows 30 s.
+func TestASecondStopShortensTheFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := reluctant(t)
+		w := newWorld(t, Options{}, s)
+		first := make(chan error, 1)
+		go func() {
+			first <- w.conn.Call(t.Context(), mux.Request{Op: wire.OpStop, Session: "s", Body: wire.Stop{GraceMS: time.Hour.Milliseconds()}}, nil)
+		}()
+		time.Sleep(time.Minute) // of the bubble's clock
+		began := time.Now()
+		if err := w.ask(wire.OpStop, "s", wire.Stop{}, nil); err != nil && wire.CodeOf(err) != wire.CodeNoSession {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 11*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		if err := <-first; err != nil || !s.dead {
+			t.Errorf("the first stop: %v; it ended by itself: %t", err, s.dead)
+		}
+	})
+}
+
 func TestAStopGoesOnWithoutItsCaller(t *testing.T) {
 	t.Parallel()
 	s := newFake(t, "s").running(1, "")
-	reached, release := make(chan struct{}), make(chan struct{})
+	reached, release := make(chan struct{}, 2), make(chan struct{}) // the next stop comes to agentd, too
 	s.handlers[wire.OpStop] = func(ctx context.Context, _ *mux.Exchange) (any, error) {
-		close(reached)
+		reached <- struct{}{}
 		select {
 		case <-release:
 			return nil, nil
