@@ -102,7 +102,11 @@ func (s *session) conclude(ctx context.Context, c Condition) bool {
 		s.vanished()
 		return true
 	case Foreign:
-		s.update(func() { s.foreign, s.status.State = true, wire.StateRunning })
+		state := wire.StateRunning
+		if s.ep.Unlaunched(ctx) {
+			state = wire.StateWaiting
+		}
+		s.update(func() { s.foreign, s.status.State = true, state })
 		return false
 	default:
 		return false

@@ -165,6 +165,9 @@ func (f *starting) clearWay(ctx context.Context) (*wire.Status, error) {
 			}
 			continue
 		}
+		if condition == Foreign {
+			s.conclude(ctx, condition) // it may have come up since
+		}
 		status, err := s.confirm(ctx)
 		if wire.CodeOf(err) == wire.CodeNoSession {
 			continue // it turned out to be gone
@@ -184,6 +187,9 @@ func (f *starting) clearWay(ctx context.Context) (*wire.Status, error) {
 		case live:
 			return nil, wire.Errorf(wire.CodeExists, "session %q already exists", f.name)
 		default:
+			if condition == Foreign {
+				f.push(wire.Progress{Warning: "replacing what never came up: " + s.ep.Why(ctx)})
+			}
 			f.hub.log.Info("replacing what is left of a session", "session", f.name, "state", status.State, "condition", condition)
 			if err := f.hub.discard(ctx, s, false); err != nil {
 				return nil, fmt.Errorf("remove what is left of session %q: %w", f.name, err)

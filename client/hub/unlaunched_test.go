@@ -2,6 +2,7 @@ package hub
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,6 +36,41 @@ func TestASessionThatNothingCanRunInYetDoesNotRunAndIsNotWaitedFor(t *testing.T)
 		f.running(1, "").quietly(func() { f.unlaunched, f.refuses = false, nil })
 		if status := w.state("s"); status.State != wire.StateRunning {
 			t.Errorf("once it runs the state is %+v", status)
+		}
+	})
+}
+
+// As of a pod of the script's whose image can't be pulled.
+func TestWhatIsForeignAndNeverCameUpDoesNotRunAndIsReplaced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t, "s")
+		f.condition, f.unlaunched, f.why, f.refuses = Foreign, true, "it is a script's", errors.New("it has no agentd")
+		w := newWorld(t, Options{}, f)
+		states := func(want wire.State) {
+			t.Helper()
+			var list wire.ListReply
+			if err := w.ask(wire.OpList, "", nil, &list); err != nil || len(list.Sessions) != 1 || list.Sessions[0].State != want {
+				t.Errorf("listed is %+v, %v; want the state %q", list, err, want)
+			}
+			if status := w.state("s"); status.State != want {
+				t.Errorf("the state is %+v, want %q", status, want)
+			}
+		}
+		states(wire.StateWaiting)
+		synctest.Wait() // until it is known to be foreign
+		states(wire.StateWaiting)
+		f.quietly(func() { f.unlaunched = false })
+		if _, err := w.start(t.Context(), "s", "", wire.Start{}); wire.CodeOf(err) != wire.CodeExists {
+			t.Errorf("start once it runs: %v", err)
+		}
+		states(wire.StateRunning)
+		f.quietly(func() { f.unlaunched = true })
+		time.Sleep(2 * foreignLook) // of the bubble's clock
+		states(wire.StateWaiting)
+		warnings, err := w.start(t.Context(), "s", "", wire.Start{})
+		if err != nil || f.removed != 1 || !slices.Equal(warnings, []string{"replacing what never came up: it is a script's"}) {
+			t.Errorf("start: %v; removed %d times; it said %q", err, f.removed, warnings)
 		}
 	})
 }
