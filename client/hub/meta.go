@@ -2,22 +2,29 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/gascity/agentd/agentd/wire"
 	"github.com/gascity/agentd/agentd/wire/mux"
 )
 
-// Metadata outlives the agent: what agentd mirrored is read, and changed, where the session left it.
+// Metadata outlives the agent: what agentd mirrored is read, and changed, where the session left it. Before the agent there is none.
+
+// errUnlaunched is the answer to a change of metadata that aren't there yet.
+var errUnlaunched = wire.Errorf(wire.CodeUnavailable, "its agent is still to be launched: try again")
 
 func metaGet(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
-	reply, err := askAgain(ctx, x, s)
-	if wire.CodeOf(err) != wire.CodeNoSession {
+	reply, ended, err := askMeta(ctx, x, s)
+	if !ended && !errors.Is(err, errUnlaunched) {
 		return reply, err
 	}
 	var q wire.Meta
 	if err := x.Decode(&q); err != nil {
 		return nil, err
+	}
+	if !ended {
+		return wire.Meta{Key: q.Key}, nil
 	}
 	left, err := s.leftMeta(ctx)
 	if err != nil {
@@ -28,8 +35,11 @@ func metaGet(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 }
 
 func metaList(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
-	reply, err := askAgain(ctx, x, s)
-	if wire.CodeOf(err) != wire.CodeNoSession {
+	reply, ended, err := askMeta(ctx, x, s)
+	if errors.Is(err, errUnlaunched) {
+		return wire.MetaList{}, nil
+	}
+	if !ended {
 		return reply, err
 	}
 	left, err := s.leftMeta(ctx)
@@ -41,9 +51,6 @@ func metaList(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
 
 // leftMeta gives the metadata that an agent left. While its mirror is older, what agentd told last counts, unless agentd left newer ones itself.
 func (s *session) leftMeta(ctx context.Context) (map[string]string, error) {
-	if err := s.awaitEnd(ctx); err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	told, mirrored, stale := s.meta, s.mirrored, s.stale
 	s.mu.Unlock()
@@ -74,19 +81,19 @@ func metaChange(ctx context.Context, x *mux.Exchange, s *session, change func(ma
 		return nil, err
 	}
 	unexpect := s.expect(func(meta map[string]string) { change(meta, m) })
-	reply, err := askAgain(ctx, x, s)
-	if err != nil {
+	reply, ended, err := askMeta(ctx, x, s)
+	if ended || err != nil {
 		unexpect()
 	}
-	if wire.CodeOf(err) != wire.CodeNoSession {
+	if errors.Is(err, errUnlaunched) {
+		return nil, fmt.Errorf("metadata of session %q: %w", s.name, err)
+	}
+	if !ended {
 		s.awaitMirrored(ctx)
 		return reply, err
 	}
 	// agentd, which says this of others, isn't there.
 	if err := m.Check(x.Op); err != nil {
-		return nil, err
-	}
-	if err := s.awaitEnd(ctx); err != nil {
 		return nil, err
 	}
 	if !s.awaitMirrored(ctx) { // what is written there later would undo the change
@@ -103,22 +110,42 @@ func metaChange(ctx context.Context, x *mux.Exchange, s *session, change func(ma
 	return nil, nil
 }
 
-// awaitEnd waits until agentd, whose agent has ended, has gone as well, and so writes no more.
-func (s *session) awaitEnd(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// askMeta passes a request on to agentd as long as that can answer it. ended says that the agent has ended, and that agentd, which is to write no more, has gone
+// as well.
+func askMeta(ctx context.Context, x *mux.Exchange, s *session) (reply any, ended bool, err error) {
+	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		s.mu.Lock()
-		over, gone, changed := s.over, s.gone, s.waiter()
+		untold, changed := s.status.State == "", s.waiter()
 		s.mu.Unlock()
-		if gone {
-			return noSession(s.name)
+		if untold && s.ep.Unlaunched(ctx) {
+			return nil, false, errUnlaunched
 		}
-		if over {
-			return nil
+		reply, err := askAgain(ctx, x, s)
+		if wire.CodeOf(err) != wire.CodeNoSession {
+			return reply, false, err
 		}
-		if err := s.await(ctx, changed); err != nil {
-			return err
+		s.mu.Lock()
+		over, gone, unlaunched := s.over, s.gone, s.unlaunched()
+		s.mu.Unlock()
+		switch {
+		case gone:
+			return nil, false, noSession(s.name)
+		case over:
+			return nil, true, nil
+		case unlaunched:
+			return nil, false, errUnlaunched
+		}
+		// It was launched meanwhile, or is about to be over.
+		if err := s.await(waiting, changed); err != nil {
+			return nil, false, err
 		}
 	}
+}
+
+// unlaunched says that agentd waits for the launch. The caller holds mu.
+func (s *session) unlaunched() bool {
+	status := s.snapshot()
+	return s.proven() && !status.Stopping && (status.State == wire.StateWaiting || status.State == wire.StateStaging)
 }

@@ -1,13 +1,16 @@
 package hub
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
+	"github.com/gascity/agentd/agentd/wire/mux"
 )
 
 // An image may take minutes, and gc asks meanwhile.
@@ -97,4 +100,78 @@ func TestASessionThatAnotherHubMakesIsWaitedForAsLongAsNobodyAnswers(t *testing.
 			t.Errorf("got %v, want a duplicate", err)
 		}
 	})
+}
+
+// noAgent is agentd's answer about metadata while it has no agent.
+func noAgent(context.Context, *mux.Exchange) (any, error) {
+	return nil, wire.Errorf(wire.CodeNoSession, "the session has no agent running")
+}
+
+func TestMetadataOfASessionWhoseAgentIsYetToBeLaunchedAreNoneAndCannotBeChangedYet(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(f *fakeSession){
+		"its files are copied": func(f *fakeSession) { f.status.State = wire.StateStaging },
+		"it waits for them":    func(*fakeSession) {},
+		"it isn't up":          func(f *fakeSession) { f.unlaunched, f.refuses = true, errors.New("the pod is pending") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake(t, "s")
+				spoil(f)
+				for _, op := range []wire.Op{wire.OpMetaGet, wire.OpMetaList, wire.OpMetaSet, wire.OpMetaRemove} {
+					f.handlers[op] = noAgent
+				}
+				w := newWorld(t, Options{}, f)
+				began := time.Now()
+				var got wire.Meta
+				if err := w.ask(wire.OpMetaGet, "s", wire.Meta{Key: "K"}, &got); err != nil || got.Set {
+					t.Errorf("get gives %+v, %v", got, err)
+				}
+				var all wire.MetaList
+				if err := w.ask(wire.OpMetaList, "s", nil, &all); err != nil || len(all.Meta) > 0 {
+					t.Errorf("list gives %+v, %v", all, err)
+				}
+				for _, op := range []wire.Op{wire.OpMetaSet, wire.OpMetaRemove} {
+					err := w.ask(op, "s", wire.Meta{Key: "K", Value: "v"}, nil)
+					if wire.CodeOf(err) != wire.CodeUnavailable || !strings.Contains(err.Error(), "still to be launched") {
+						t.Errorf("%s: %v", op, err)
+					}
+				}
+				if took := time.Since(began); took != 0 {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
+
+func TestAgentdIsAskedForMetadataAgainOnceItHasLaunchedTheAgent(t *testing.T) {
+	t.Parallel()
+	for _, op := range []wire.Op{wire.OpMetaGet, wire.OpMetaList, wire.OpMetaSet, wire.OpMetaRemove} {
+		t.Run(string(op), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake(t, "s")
+				f.handlers[op] = func(ctx context.Context, x *mux.Exchange) (any, error) {
+					if f.count(op) > 1 {
+						return wire.Meta{Key: "K", Set: true}, nil
+					}
+					time.Sleep(100 * time.Millisecond) // of the bubble's clock
+					f.running(1, "")
+					synctest.Wait() // it is pushed
+					return noAgent(ctx, x)
+				}
+				w := newWorld(t, Options{}, f)
+				began := time.Now()
+				var got wire.Meta
+				if err := w.ask(op, "s", wire.Meta{Key: "K"}, &got); err != nil || !got.Set {
+					t.Errorf("got %+v, %v", got, err)
+				}
+				if took := time.Since(began); took != 100*time.Millisecond {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
 }
