@@ -188,7 +188,7 @@ func (f *starting) clearWay(ctx context.Context) (*wire.Status, error) {
 			return nil, wire.Errorf(wire.CodeExists, "session %q already exists", f.name)
 		default:
 			if condition == Foreign {
-				f.push(wire.Progress{Warning: "replacing what never came up: " + s.ep.Why(ctx)})
+				f.push(wire.Progress{Warning: "replacing what does not run: " + s.ep.Why(ctx)})
 			}
 			f.hub.log.Info("replacing what is left of a session", "session", f.name, "state", status.State, "condition", condition)
 			if err := f.hub.discard(ctx, s, false); err != nil {

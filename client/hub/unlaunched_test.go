@@ -72,7 +72,7 @@ func TestWhatIsForeignAndNeverCameUpDoesNotRunAndIsReplaced(t *testing.T) {
 		time.Sleep(2 * foreignLook) // of the bubble's clock
 		states(wire.StateWaiting)
 		warnings, err := w.start(t.Context(), "s", "", wire.Start{})
-		if err != nil || f.removed != 1 || !slices.Equal(warnings, []string{"replacing what never came up: it is a script's"}) {
+		if err != nil || f.removed != 1 || !slices.Equal(warnings, []string{"replacing what does not run: it is a script's"}) {
 			t.Errorf("start: %v; removed %d times; it said %q", err, f.removed, warnings)
 		}
 	})
