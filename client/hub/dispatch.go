@@ -125,9 +125,9 @@ func attachedOf(ctx context.Context, _ *mux.Exchange, s *session) (any, error) {
 	return wire.AttachedReply{Attached: status.Attached > 0}, nil
 }
 
-// processAlive answers OpProcessAlive. What was told to end counts as dead, though its agentd may not say so any more.
+// processAlive answers OpProcessAlive. What was told to end counts as dead, though its agentd may not say so any more, and so does what nothing runs in yet.
 func processAlive(ctx context.Context, x *mux.Exchange, s *session) (any, error) {
-	if s.ep.Terminating() {
+	if s.ep.Terminating() || s.pending(ctx) {
 		return wire.ProcessAliveReply{}, nil
 	}
 	return askAgain(ctx, x, s)

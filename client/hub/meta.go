@@ -117,9 +117,9 @@ func askMeta(ctx context.Context, x *mux.Exchange, s *session) (reply any, ended
 	defer cancel()
 	for {
 		s.mu.Lock()
-		untold, changed := s.status.State == "", s.waiter()
+		changed := s.waiter()
 		s.mu.Unlock()
-		if untold && s.ep.Unlaunched(ctx) {
+		if s.pending(ctx) {
 			return nil, false, errUnlaunched
 		}
 		reply, err := askAgain(ctx, x, s)

@@ -115,14 +115,14 @@ func (s *session) settle(ctx context.Context) (wire.Status, error) {
 			defer s.mu.Unlock()
 			return s.snapshot(), nil
 		}
-		conn, untold, changed := s.conn, s.status.State == "", s.waiter()
+		conn, changed := s.conn, s.waiter()
 		s.mu.Unlock()
 		if s.ep.Terminating() {
 			status := s.presumed(ctx)
 			status.Stopping = true // also if it has just gone, which the link doesn't know yet
 			return status, nil
 		}
-		if untold && s.ep.Unlaunched(ctx) {
+		if s.pending(ctx) {
 			return wire.Status{State: wire.StateWaiting}, nil
 		}
 		if conn != nil {
@@ -134,6 +134,14 @@ func (s *session) settle(ctx context.Context) (wire.Status, error) {
 			return wire.Status{}, err
 		}
 	}
+}
+
+// pending says that nothing can run in the session yet, and nobody but its backend can tell.
+func (s *session) pending(ctx context.Context) bool {
+	s.mu.Lock()
+	untold := s.status.State == ""
+	s.mu.Unlock()
+	return untold && s.ep.Unlaunched(ctx)
 }
 
 // presumed gives the status of a session that does not answer, or need not: as last told, and where nothing was ever told, what the backend sees. Whatever was

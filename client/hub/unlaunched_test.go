@@ -32,6 +32,10 @@ func TestASessionThatNothingCanRunInYetDoesNotRunAndIsNotWaitedFor(t *testing.T)
 			if got := list.Sessions[0]; got.State != wire.StateWaiting || got.Lost != "" {
 				t.Errorf("listed is %+v", got)
 			}
+			var alive wire.ProcessAliveReply
+			if err := w.ask(wire.OpProcessAlive, "s", wire.ProcessAlive{Names: []string{"bash"}}, &alive); err != nil || alive.Alive {
+				t.Errorf("its process is %+v, %v", alive, err)
+			}
 		}
 		if took := time.Since(began); took != 0 {
 			t.Errorf("it took %s", took)

@@ -74,7 +74,7 @@ func configError(t target.Target, loader clientcmd.ClientConfig, err error) erro
 
 // kubeconfigError is for what the libraries say of a kubeconfig.
 func kubeconfigError(err error) error {
-	return wire.Errorf(wire.CodeFailed, "kubeconfig: %s", oneLine(err.Error()))
+	return wire.Errorf(wire.CodeFailed, "kubeconfig: %s", wire.OneLine(err.Error()))
 }
 
 func noCluster(t target.Target) error {

@@ -225,6 +225,6 @@ func terminationTrouble(status *corev1.ContainerStatus, t *corev1.ContainerState
 
 // verdict puts the trouble in words, with what the pod's events and its agentd have to say.
 func (e *endpoint) verdict(ctx context.Context, t trouble) error {
-	text := with(fmt.Sprintf("pod %q: %s", e.name, oneLine(t.what)), e.evidence(ctx))
+	text := with(fmt.Sprintf("pod %q: %s", e.name, wire.OneLine(t.what)), e.evidence(ctx))
 	return wire.Errorf(t.code, "%s", text)
 }

@@ -30,28 +30,28 @@ func (b *Backend) explain(doing string, err error) error {
 	case apierrors.IsUnauthorized(err):
 		return wire.Errorf(wire.CodeUnavailable, "%s: the API server doesn't know who you are (Unauthorized): log in to the cluster again%s", doing, b.ofPlugins())
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
-		return wire.Errorf(wire.CodeUnavailable, "%s: %s", doing, oneLine(err.Error()))
+		return wire.Errorf(wire.CodeUnavailable, "%s: %s", doing, wire.OneLine(err.Error()))
 	case lacksRight(err):
-		return wire.Errorf(wire.CodeFailed, "%s: %s (the role agentd-operator of deploy/ allows it)", doing, oneLine(err.Error()))
+		return wire.Errorf(wire.CodeFailed, "%s: %s (the role agentd-operator of deploy/ allows it)", doing, wire.OneLine(err.Error()))
 	case apierrors.IsNotFound(err) && strings.Contains(err.Error(), "namespaces "):
 		return wire.Errorf(wire.CodeFailed, "%s: there is no namespace %q: create it, as deploy/ does, or name another with GC_K8S_NAMESPACE or -n", doing, b.target.Namespace)
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
-		return wire.Errorf(wire.CodeBadRequest, "%s: %s", doing, oneLine(err.Error()))
+		return wire.Errorf(wire.CodeBadRequest, "%s: %s", doing, wire.OneLine(err.Error()))
 	case strings.Contains(err.Error(), noKubelet):
-		_, why, _ := strings.Cut(oneLine(err.Error()), noKubelet)
+		_, why, _ := strings.Cut(wire.OneLine(err.Error()), noKubelet)
 		return wire.Errorf(wire.CodeUnavailable, "%s: the pod's node does not answer: %s", doing, why)
 	case passing(err):
-		return wire.Errorf(wire.CodeUnavailable, "%s: %s", doing, oneLine(err.Error()))
+		return wire.Errorf(wire.CodeUnavailable, "%s: %s", doing, wire.OneLine(err.Error()))
 	case strings.Contains(err.Error(), noCredentials):
 		_, why, _ := strings.Cut(err.Error(), noCredentials)
 		why, _, _ = strings.Cut(why, "\n") // what follows is about plugins in general
 		return wire.Errorf(wire.CodeUnavailable, "%s: no credentials for the cluster: %s%s", doing, why, b.ofPlugins())
 	case errors.As(err, &untrusted):
-		return wire.Errorf(wire.CodeFailed, "%s: the certificate of the API server at %s can't be trusted: %s", doing, b.config.Host, oneLine(untrusted.Err.Error()))
+		return wire.Errorf(wire.CodeFailed, "%s: the certificate of the API server at %s can't be trusted: %s", doing, b.config.Host, wire.OneLine(untrusted.Err.Error()))
 	case unreachable(err):
-		return wire.Errorf(wire.CodeUnavailable, "%s: the API server at %s does not answer: %s", doing, b.config.Host, oneLine(bare(err).Error()))
+		return wire.Errorf(wire.CodeUnavailable, "%s: the API server at %s does not answer: %s", doing, b.config.Host, wire.OneLine(bare(err).Error()))
 	}
-	return wire.Errorf(wire.CodeFailed, "%s: %s", doing, oneLine(err.Error()))
+	return wire.Errorf(wire.CodeFailed, "%s: %s", doing, wire.OneLine(err.Error()))
 }
 
 // noKubelet is what the API server says where it can't reach the kubelet of a pod's node.
@@ -103,6 +103,3 @@ func bare(err error) error {
 	}
 	return err
 }
-
-// oneLine puts text on one line.
-func oneLine(text string) string { return wire.OneLine(text) }

@@ -314,7 +314,7 @@ func TestOneLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "a": "a", "a\nb": "a; b", "a\n\n\n b\r\n": "a; b", "\n": "", "a b": "a b", "\ta\n\t\n\tb": "a; b",
 	} {
-		if got := oneLine(text); got != want {
+		if got := wire.OneLine(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}

@@ -67,7 +67,7 @@ func (b *Backend) explainEvents(doing string, err error) error {
 		if strings.Contains(err.Error(), " cannot delete ") {
 			role = "agentd-events-prune"
 		}
-		return wire.Errorf(wire.CodeFailed, "%s: %s (the role %s of deploy/ allows it)", doing, oneLine(err.Error()), role)
+		return wire.Errorf(wire.CodeFailed, "%s: %s (the role %s of deploy/ allows it)", doing, wire.OneLine(err.Error()), role)
 	}
 	return b.explain(doing, err)
 }

@@ -37,7 +37,7 @@ func (b *Backend) CheckImage(ctx context.Context, q wire.CheckImage) error {
 	defer cancel()
 	said, err := b.Try(ctx, Trial{Image: q.Image, Command: []string{s.agentd(), "check"}, settings: s})
 	if err != nil && said != "" {
-		return wire.Errorf(wire.CodeFailed, "image %q: %s", q.Image, oneLine(said))
+		return wire.Errorf(wire.CodeFailed, "image %q: %s", q.Image, wire.OneLine(said))
 	}
 	return err
 }
@@ -84,7 +84,7 @@ func (b *Backend) Try(ctx context.Context, trial Trial) (string, error) {
 			case !neverRan(end):
 				return b.outcome(ctx, pod, end)
 			case trial.Command[0] != "agentd":
-				return "", wire.Errorf(wire.CodeFailed, "image %q can't run %q: %s", trial.Image, trial.Command[0], oneLine(end.Message))
+				return "", wire.Errorf(wire.CodeFailed, "image %q can't run %q: %s", trial.Image, trial.Command[0], wire.OneLine(end.Message))
 			}
 		}
 		if t := diagnose(pod); t.what != "" && t.patience == 0 {
@@ -109,7 +109,7 @@ func (b *Backend) tryLate(ctx context.Context, pod *corev1.Pod, trial Trial) err
 
 // tryTrouble puts what keeps a trial's pod from coming up in the words of a start.
 func (b *Backend) tryTrouble(ctx context.Context, pod *corev1.Pod, t trouble) error {
-	return wire.Errorf(t.code, "%s", with(oneLine(t.what), newEndpoint(b, pod).evidence(ctx)))
+	return wire.Errorf(t.code, "%s", with(wire.OneLine(t.what), newEndpoint(b, pod).evidence(ctx)))
 }
 
 // trialPod is a session's pod, less what a trial has no use for: the agent's secrets, its account's token, probes of what serves nothing, and the room that an
@@ -157,7 +157,7 @@ func (b *Backend) outcome(ctx context.Context, pod *corev1.Pod, t *corev1.Contai
 	}
 	text := strings.TrimSpace(string(said))
 	if t.ExitCode != 0 {
-		return text, wire.Errorf(wire.CodeFailed, "status %d: %s", t.ExitCode, oneLine(text))
+		return text, wire.Errorf(wire.CodeFailed, "status %d: %s", t.ExitCode, wire.OneLine(text))
 	}
 	return text, nil
 }

@@ -288,7 +288,7 @@ func TestWhatAHubWasToldFillsWhatAgentdHadNoRoomFor(t *testing.T) {
 	type meta = map[string]string
 	told := meta{"GC_DRAIN_ACK": "no", "gone": "1", "large": large}
 	crowd := meta{"large": large} // which fits without that value
-	for i := range 41 {
+	for i := range 51 {
 		crowd[strconv.Itoa(i)] = strings.Repeat("x", 3990)
 	}
 	fits, _ := fitting(crowd)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gascity/agentd/agentd/wire"
 )
 
 // stepTime is how long a container may be in the making before it is asked what takes so long, and how soon it is asked again at the earliest.
@@ -69,7 +71,7 @@ func pullingOf(events []corev1.Event) string {
 	if last.Reason != "Pulling" {
 		return ""
 	}
-	return lowerFirst(oneLine(last.Message))
+	return lowerFirst(wire.OneLine(last.Message))
 }
 
 func lowerFirst(text string) string {

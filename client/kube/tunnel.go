@@ -14,6 +14,8 @@ import (
 
 	"github.com/moby/spdystream"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gascity/agentd/agentd/wire"
 )
 
 // tunnel is one port-forward to a pod's agentd, whose stream is used as the connection: no port is opened on this machine. It ends with the connection.
@@ -101,7 +103,7 @@ func awaitReply(stream *spdystream.Stream, served <-chan struct{}) {
 func (t *tunnel) takeRefusal(refusals *spdystream.Stream) {
 	defer close(t.refusal)
 	if text, err := io.ReadAll(refusals); err == nil && len(text) > 0 {
-		t.refusal <- errors.New(oneLine(string(text)))
+		t.refusal <- errors.New(wire.OneLine(string(text)))
 		_ = t.carrier.Close() // what follows would only say that it has ended
 	}
 }

@@ -18,6 +18,8 @@ import (
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/websocket"
 	"k8s.io/streaming/pkg/httpstream"
+
+	"github.com/gascity/agentd/agentd/wire"
 )
 
 // The subprotocols of a port-forward: tunnelled in a websocket, and in SPDY as it was before.
@@ -96,7 +98,7 @@ func refusedUpgrade(reply *http.Response) error {
 	if json.Unmarshal(text, &status) == nil && status.Kind == "Status" {
 		return &apierrors.StatusError{ErrStatus: status}
 	}
-	return errors.New(reply.Status + ": " + oneLine(string(text)))
+	return errors.New(reply.Status + ": " + wire.OneLine(string(text)))
 }
 
 // upgraded makes a connection of a reply's body. Whoever wants deadlines sets them on the tunnel.

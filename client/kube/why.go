@@ -41,7 +41,7 @@ func (e *endpoint) Why(ctx context.Context) string {
 	evidence := e.evidence(ctx)
 	if pod := e.known(); pod != nil {
 		if t := diagnose(pod); t.what != "" {
-			return with(oneLine(t.what), evidence)
+			return with(wire.OneLine(t.what), evidence)
 		}
 	}
 	return evidence
@@ -96,7 +96,7 @@ func (e *endpoint) warnings(ctx context.Context) []string {
 	slices.SortStableFunc(events, func(a, b corev1.Event) int { return cmp.Compare(seen(a).UnixNano(), seen(b).UnixNano()) })
 	var said []string
 	for _, ev := range slices.Backward(events) {
-		text := ev.Reason + ": " + oneLine(ev.Message)
+		text := ev.Reason + ": " + wire.OneLine(ev.Message)
 		again := func(other string) bool {
 			return other == text || ev.Reason == noSandbox && strings.HasPrefix(other, noSandbox+": ")
 		}
