@@ -42,7 +42,7 @@ func parseStat(line string) (Status, error) {
 		return Status{}, fmt.Errorf("unexpected stat line %q", line)
 	}
 	fields := strings.Fields(line[end+1:])
-	if len(fields) < 4 || len(fields[0]) != 1 {
+	if len(fields) < 4 || len(fields[0]) != 1 || fields[0] < "A" { // a state is a letter
 		return Status{}, fmt.Errorf("unexpected stat line %q", line)
 	}
 	parent, err := strconv.Atoi(fields[1])

@@ -16,7 +16,7 @@ func TestParseStatTakesAnyComm(t *testing.T) {
 			t.Errorf("%q: %+v, %v", comm, got, err)
 		}
 	}
-	for _, line := range []string{"", ")", ")(", "12 (sh", "12 (sh) S", "12 (sh) S 34 56", "12 (sh) SS 34 56 78", "12 (sh) S x 56 78"} {
+	for _, line := range []string{"", ")", ")(", "12 (sh", "12 (sh) S", "12 (sh) S 34 56", "12 (sh) SS 34 56 78", "12 (sh) \x00 34 56 78", "12 (sh) S x 56 78"} {
 		if got, err := parseStat(line); err == nil {
 			t.Errorf("%q: %+v", line, got)
 		}

@@ -150,7 +150,7 @@ func TestAnEndThatWasPushedIsTheEnd(t *testing.T) {
 	w := newWorld(t, Options{}, s)
 	known := w.linked("s")
 	s.end(3)
-	w.await(known, func() bool { return known.status.State == wire.StateExited })
+	w.await(known, func() bool { return known.over })
 	if got := w.state("s"); got.Exit == nil || got.Exit.Status != 3 {
 		t.Errorf("state %+v, exit %+v", got, got.Exit)
 	}
