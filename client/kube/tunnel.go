@@ -35,7 +35,7 @@ type tunnel struct {
 	owned   sync.WaitGroup
 }
 
-// forward opens a tunnel. That nobody listens in the pod shows at its first read.
+// forward opens a tunnel. That nobody listens in the pod shows at its first read, or already here.
 func (b *Backend) forward(ctx context.Context, pod string) (net.Conn, error) {
 	at := b.client.core.RESTClient().Post().Resource("pods").Namespace(b.target.Namespace).Name(pod).SubResource("portforward").URL()
 	upgrading, cancel := sparing(ctx, otherTime)
@@ -46,6 +46,7 @@ func (b *Backend) forward(ctx context.Context, pod string) (net.Conn, error) {
 	}
 	t := &tunnel{carrier: carrier, refusal: make(chan error, 1), pod: pod}
 	if err := t.open(); err != nil {
+		err = t.why(err, &t.reading) // a refusal may come before the second stream is asked for
 		t.Close()
 		return nil, fmt.Errorf("port-forward to pod %q: %w", pod, err)
 	}
