@@ -117,6 +117,9 @@ func parseMeta(pod *corev1.Pod) (map[string]string, error) {
 			return nil, wire.Errorf(wire.CodeFailed, "pod %q, annotation %s: %v", pod.Name, annotationMeta, err)
 		}
 	}
+	if meta == nil { // it says null
+		meta = map[string]string{}
+	}
 	return meta, nil
 }
 

@@ -123,6 +123,7 @@ func TestWhatAgentdLeftIsNewerThanTheMirror(t *testing.T) {
 		complete bool
 	}{
 		"nothing at all":                  {lastSaid("", "", nil), map[string]string{}, false},
+		"a mirror that a person emptied":  {lastSaid(`null`, "", nil), map[string]string{}, false},
 		"a mirror alone":                  {lastSaid(`{"a":"1"}`, "", nil), map[string]string{"a": "1"}, false},
 		"last words alone":                {lastSaid("", all, nil), map[string]string{"GC_DRAIN_ACK": "yes"}, true},
 		"with no room for a large value":  {lastSaid("", left, nil), map[string]string{"GC_DRAIN_ACK": "yes"}, false},
@@ -143,7 +144,7 @@ func TestWhatAgentdLeftIsNewerThanTheMirror(t *testing.T) {
 			test.pod.Name, test.pod.UID = "s", "1"
 			b.pods.put(test.pod)
 			e := b.endpoint(test.pod)
-			if got, err := e.Meta(t.Context()); err != nil || !maps.Equal(got, test.want) {
+			if got, err := e.Meta(t.Context()); err != nil || got == nil || !maps.Equal(got, test.want) { // a change goes into what is given
 				t.Errorf("got %.200q, %v, want %q", got, err, test.want)
 			}
 			if got := e.Complete(t.Context()); got != test.complete {
