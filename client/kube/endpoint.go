@@ -117,8 +117,8 @@ func (e *endpoint) Terminating() bool {
 	return pod != nil && pod.DeletionTimestamp != nil || pod == nil && e.backend.pods.buried(e.uid)
 }
 
-// Unlaunched says that this process makes the pod, or that none of its containers ran yet. The watch may be late, and a session that runs must not be taken for one
-// that does not, so the API server is asked; but not for a pod of the script's, whose phase is looked at time and again.
+// Unlaunched says that this process makes the pod, or that it is not up and its start not complete. Phases are late by seconds, and by as long as a node is lost; and
+// the watch may be late, so the API server is asked, but not for a pod of the script's, which notes no start and is looked at time and again.
 func (e *endpoint) Unlaunched(ctx context.Context) bool {
 	if e.isMaker() {
 		return true
@@ -130,7 +130,9 @@ func (e *endpoint) Unlaunched(ctx context.Context) bool {
 	return isPending(pod)
 }
 
-func isPending(pod *corev1.Pod) bool { return pod != nil && pod.Status.Phase == corev1.PodPending }
+func isPending(pod *corev1.Pod) bool {
+	return pod != nil && pod.Status.Phase == corev1.PodPending && pod.Annotations[annotationLaunched] == ""
+}
 
 // Inspect looks at the pod.
 func (e *endpoint) Inspect(ctx context.Context) (hub.Condition, error) {

@@ -14,11 +14,13 @@ func TestNothingWasLaunchedInAPodThatIsBeingMadeOrNeverCameUp(t *testing.T) {
 	for name, test := range map[string]struct {
 		watch, server corev1.PodPhase // an empty one: no such pod, no answer
 		made, script  bool
+		launched      bool // as the server has it
 		want          bool
 		asked         int
 	}{
 		"it is pending":                         {watch: pending, server: pending, want: true, asked: 1},
 		"it runs, and the watch is late":        {watch: pending, server: running, asked: 1},
+		"it runs, and the kubelet is late":      {watch: pending, server: pending, launched: true, asked: 1},
 		"it is pending, or so the watch has it": {watch: pending, asked: 1},
 		"it runs":                               {watch: running},
 		"it isn't known":                        {},
@@ -42,7 +44,11 @@ func TestNothingWasLaunchedInAPodThatIsBeingMadeOrNeverCameUp(t *testing.T) {
 				if test.server == "" {
 					return refusal(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "starting")
 				}
-				return http.StatusOK, in(test.server)
+				pod := in(test.server)
+				if test.launched {
+					pod.Annotations = map[string]string{annotationLaunched: "2026-01-01T00:00:00Z"}
+				}
+				return http.StatusOK, pod
 			}))
 			e := b.endpoint(in(test.watch))
 			if test.watch != "" {
