@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -47,13 +48,22 @@ func TestPodsReachServicesByName(t *testing.T) {
 	for _, address := range []string{
 		"web:3307", fmt.Sprintf("web.%s.svc.cluster.local:3307", namespace), fmt.Sprintf("headless.%s.svc.cluster.local:8080", namespace),
 	} {
-		if got := c.Run(t, "-n", namespace, "exec", "client", "--", "wget", "-qO-", "http://"+address); got != "served\n" {
-			t.Errorf("%s answers %q", address, got)
-		}
+		fetch(t, c, namespace, "client", address)
 	}
-	// From a pod to itself, through its Service.
-	if got := c.Run(t, "-n", namespace, "exec", "web", "--", "wget", "-qO-", "http://web."+namespace+":3307"); got != "served\n" {
-		t.Errorf("the server reaches itself as %q", got)
+	fetch(t, c, namespace, "web", "web."+namespace+":3307") // from a pod to itself, through its Service
+}
+
+// fetch asks for the page of web until it comes: DNS and Services follow the API, and when that was away a moment ago they may come back only after a pause.
+func fetch(t *testing.T, c *cluster.Cluster, namespace, pod, address string) {
+	t.Helper()
+	var got string
+	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		out, err := c.Try(t, "-n", namespace, "exec", pod, "--", "wget", "-qO-", "http://"+address)
+		got = out
+		return err == nil && out == "served\n", nil
+	})
+	if err != nil {
+		t.Errorf("%s asks %s: %v: %q", pod, address, err, got)
 	}
 }
 

@@ -95,13 +95,13 @@ func (d *dolt) ready() {
 }
 
 // ask runs a query as root from another pod, by the name that agents are given. The node learns a moment after the pod is ready that the Service
-// leads to it, so a connection that is refused is tried again.
+// leads to it, and DNS, after another test's API server was away, some seconds late that there is one; so what says that is tried again.
 func (d *dolt) ask(password, query string) (out string, err error) {
 	d.t.Helper()
-	_ = wait.PollUntilContextTimeout(d.t.Context(), 200*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) {
+	_ = wait.PollUntilContextTimeout(d.t.Context(), 200*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
 		out, err = d.c.Try(d.t, "-n", d.ns, "exec", "asker", "--", "env", "DOLT_CLI_PASSWORD="+password,
 			"dolt", "--host", "dolt."+d.ns+".svc.cluster.local", "--port", "3307", "--user", "root", "--no-tls", "sql", "-r", "csv", "-q", query)
-		return !strings.Contains(out, "connection refused"), nil
+		return !strings.Contains(out, "connection refused") && !strings.Contains(out, "no such host"), nil
 	})
 	return strings.TrimSpace(out), err
 }
