@@ -25,6 +25,9 @@ const (
 	foreignLook = time.Second
 	// makingLook is how often it is looked whether another process still makes a session.
 	makingLook = 2 * time.Second
+	// goneLook is how often it is looked whether the place of a session that answers is gone, and for how long it may have been: the agent's end is told by agentd
+	// in a moment, unless its node hears late that it was deleted.
+	goneLook = 5 * time.Second
 	// removeTime bounds the forced removal of a session.
 	removeTime = 6 * time.Second
 )
@@ -34,6 +37,8 @@ var (
 	errEnded = errors.New("the session has ended")
 	// errNotMade ends a link to a session whose start was cut off.
 	errNotMade = errors.New("the session's start was cut off")
+	// errGone ends a link to a session whose place is gone, though its agentd lives.
+	errGone = errors.New("the session was deleted")
 )
 
 // run keeps the link until the session is over or ctx ends, and the mirror for as long as there is something that it may have to tell.
@@ -164,17 +169,17 @@ func (s *session) pause(ctx context.Context, backoff time.Duration) {
 	}
 }
 
-// attend is follow for a session in any condition. While another process makes it, it is looked whether that goes on: agentd, which waits for its launch, says
-// nothing of a start that was cut off, and stays as long as somebody is linked to it.
+// attend is follow with an eye on what agentd can't tell: while another process makes the session, that this was cut off, for agentd waits for its launch as
+// long as somebody is linked to it; and later that its place is gone.
 func (s *session) attend(ctx context.Context, c Condition, answered func()) error {
-	if c != Making {
-		return s.follow(ctx, answered)
-	}
 	ctx, end := context.WithCancelCause(ctx)
 	var looking sync.WaitGroup
 	looking.Go(func() {
-		if s.awaitCutOff(ctx) {
+		switch {
+		case c == Making && s.awaitCutOff(ctx):
 			end(errNotMade)
+		case s.awaitGone(ctx):
+			end(errGone)
 		}
 	})
 	defer looking.Wait()
@@ -190,6 +195,23 @@ func (s *session) awaitCutOff(ctx context.Context) bool {
 		}
 	}
 	return false
+}
+
+// awaitGone waits until the session has been gone for goneLook. Where its backend has heard nothing, that costs nothing.
+func (s *session) awaitGone(ctx context.Context) bool {
+	for gone := false; sleep(ctx, goneLook) == nil; {
+		was := gone
+		gone = s.ep.Terminating() && s.isGone(ctx)
+		if was && gone {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *session) isGone(ctx context.Context) bool {
+	c, err := s.ep.Inspect(ctx)
+	return err == nil && c == Gone
 }
 
 // follow makes the link and takes what agentd pushes until it ends, which is the error. answered is called when the first push has come.

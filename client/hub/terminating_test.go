@@ -3,6 +3,7 @@ package hub
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gascity/agentd/agentd/wire"
@@ -74,6 +75,43 @@ func TestASessionThatWasToldToEndCountsAsDeadForAHubThatNeverSawItAlive(t *testi
 			if took := time.Since(began); took > listTime {
 				t.Errorf("it took %s", took)
 			}
+		})
+	}
+}
+
+// A kubelet whose watch pauses after an outage of the API server lets the pod live on for a minute.
+func TestTheLinkToWhatIsGoneIsEndedThoughItsAgentdAnswers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		condition Condition
+		told      func(f *fakeSession)
+		gone      bool
+	}{
+		"it is gone":                          {condition: Gone, gone: true},
+		"it was told to end":                  {condition: Reachable},
+		"its backend, for once, was mistaken": {condition: Gone, told: func(f *fakeSession) { f.quietly(func() { f.terminating = false }) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake(t, "s").running(1, "")
+				w := newWorld(t, Options{}, f)
+				known := w.linked("s")
+				f.quietly(func() { f.condition, f.terminating = test.condition, true })
+				time.Sleep(goneLook) // of the bubble's clock
+				synctest.Wait()
+				if known.isOver() {
+					t.Error("the agent's own last words were not waited for")
+				}
+				if test.told != nil {
+					test.told(f)
+				}
+				time.Sleep(3 * goneLook)
+				synctest.Wait()
+				if known.isOver() != test.gone {
+					t.Errorf("it counts as over: %t", !test.gone)
+				}
+			})
 		})
 	}
 }
