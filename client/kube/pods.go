@@ -192,15 +192,28 @@ func (p *pods) Delete(object any) error {
 	return nil
 }
 
-// Replace takes a list of all pods.
-func (p *pods) Replace(objects []any, _ string) error {
+// Replace takes a list of all pods, as of a version. A pod that it lacks is gone, unless this process made or read it since.
+func (p *pods) Replace(objects []any, version string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	was := p.byName
 	p.byName = make(map[string]*corev1.Pod, len(objects))
 	for _, object := range objects {
 		pod := trim(object.(*corev1.Pod))
 		if _, gone := p.graves[pod.UID]; !gone {
 			p.byName[pod.Name] = pod
+		}
+	}
+	for name, pod := range was {
+		if now := p.byName[name]; now != nil && now.UID == pod.UID {
+			continue
+		}
+		switch order, err := resourceversion.CompareResourceVersion(pod.ResourceVersion, version); {
+		case err != nil: // nothing can be said of it
+		case order > 0:
+			p.byName[name] = pod
+		default:
+			p.graves[pod.UID] = time.Now()
 		}
 	}
 	p.synced = true

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 	"testing/synctest"
 
@@ -12,6 +13,32 @@ import (
 
 func podOf(name, uid string) *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(uid)}}
+}
+
+// It may have been deleted while the watch was being made anew, which then never tells of that.
+func TestAPodThatANewListLacksIsGoneUnlessItIsNewer(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t, api(func(*http.Request, []byte) (int, any) {
+		t.Error("the API server is asked")
+		return refusal(http.StatusNotFound, metav1.StatusReasonNotFound, "gone")
+	}))
+	of := func(name, version string) *corev1.Pod {
+		pod := podOf(name, name)
+		pod.ResourceVersion = version
+		return pod
+	}
+	for _, pod := range []*corev1.Pod{of("stays", "5"), of("goes", "6"), of("comes", "9")} {
+		b.pods.put(pod)
+	}
+	if err := b.pods.Replace([]any{of("stays", "5")}, "7"); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ known, terminating bool }{"stays": {true, false}, "goes": {false, true}, "comes": {true, false}} {
+		e := b.endpoint(of(name, "1"))
+		if known := e.known() != nil; known != test.known || e.Terminating() != test.terminating {
+			t.Errorf("the one that %s: known %t, terminating %t", name, known, e.Terminating())
+		}
+	}
 }
 
 func TestARemovedPodStaysForgottenWhateverTheWatchSays(t *testing.T) {
