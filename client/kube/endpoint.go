@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/gascity/agentd/client/hub"
 )
@@ -183,9 +184,20 @@ func (e *endpoint) patch(ctx context.Context, metadata map[string]any) error {
 // Launched notes that the start is complete.
 func (e *endpoint) Launched(ctx context.Context) error {
 	now := time.Now().UTC().Format(time.RFC3339)
-	if err := e.annotate(ctx, map[string]*string{annotationLaunched: &now, annotationStarter: nil}); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	var err error
+	// An agent that runs is not to be ended because the API server was away for a moment.
+	_ = wait.ExponentialBackoffWithContext(ctx, noteBackoff, func(ctx context.Context) (bool, error) {
+		err = e.annotate(ctx, map[string]*string{annotationLaunched: &now, annotationStarter: nil})
+		return err == nil || !passing(err) && !unreachable(err), nil
+	})
+	if err != nil {
 		return e.backend.explain(fmt.Sprintf("note on pod %q that its session was started", e.name), err)
 	}
 	e.endMaking()
 	return nil
 }
+
+// noteBackoff is how often, and how far apart, what must be noted is tried: for some 6 s.
+var noteBackoff = wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 6}

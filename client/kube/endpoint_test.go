@@ -3,6 +3,7 @@ package kube
 import (
 	"net/http"
 	"testing"
+	"testing/synctest"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -61,6 +62,40 @@ func TestNothingWasLaunchedInAPodThatIsBeingMadeOrNeverCameUp(t *testing.T) {
 			if got := e.Unlaunched(t.Context()); got != test.want || asked != test.asked {
 				t.Errorf("got %t after asking %d times, want %t after %d", got, asked, test.want, test.asked)
 			}
+		})
+	}
+}
+
+// An agent that runs is dear.
+func TestAStartThatIsCompleteIsNotedThoughTheAPIServerIsAwayForAMoment(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		failures int
+		reason   metav1.StatusReason
+		code     int
+		tries    int
+		ok       bool
+	}{
+		"it answers":           {0, "", 0, 1, true},
+		"it is away":           {2, metav1.StatusReasonInternalError, http.StatusInternalServerError, 3, true},
+		"it stays away":        {99, metav1.StatusReasonInternalError, http.StatusInternalServerError, 6, false},
+		"the pod is another's": {99, metav1.StatusReasonForbidden, http.StatusForbidden, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				tries := 0
+				b := newBackend(t, api(func(*http.Request, []byte) (int, any) {
+					if tries++; tries <= test.failures {
+						return refusal(test.code, test.reason, "no")
+					}
+					return http.StatusOK, podOf("s", "1")
+				}))
+				err := b.endpoint(podOf("s", "1")).Launched(t.Context())
+				if (err == nil) != test.ok || tries != test.tries {
+					t.Errorf("after %d tries: %v", tries, err)
+				}
+			})
 		})
 	}
 }
