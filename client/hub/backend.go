@@ -93,7 +93,7 @@ type Endpoint interface {
 	// Dial opens a connection to agentd's websocket port.
 	Dial(ctx context.Context) (net.Conn, error)
 	// Doomed waits until it is known that agentd never answers, or not any more; the error says why. When ctx ends first it is nil. Meanwhile it tells what
-	// the session waits for, in words ("pulling image …"), as that changes, until agentd may be expected to answer.
+	// the session waits for, in words ("pulling image …"), as that changes, and by an empty step that agentd may be expected to answer.
 	Doomed(ctx context.Context, tell func(step string)) error
 	// Inspect looks at what there is. It is asked when a dial has failed or a link has ended.
 	Inspect(ctx context.Context) (Condition, error)

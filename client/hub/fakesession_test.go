@@ -59,6 +59,7 @@ type fakeSession struct {
 	complete    bool              // agentd left metadata itself
 	lacks       []string          // keys of values that it had no room for
 	doom        chan error        // what Doomed gives
+	coming      chan struct{}     // not nil: agentd may be expected to answer once it is closed, and not before
 	silence     chan struct{}     // not nil: nothing of what agentd sends arrives, until it is closed
 }
 
@@ -276,12 +277,21 @@ func (s *fakeSession) Dial(ctx context.Context) (net.Conn, error) {
 	return &muffled{Conn: conn, session: s, closed: make(chan struct{})}, nil
 }
 
-func (s *fakeSession) Doomed(ctx context.Context, _ func(string)) error {
-	select {
-	case err := <-s.doom:
-		return err
-	case <-ctx.Done():
-		return nil
+func (s *fakeSession) Doomed(ctx context.Context, tell func(string)) error {
+	coming := s.coming
+	if coming == nil {
+		tell("")
+	}
+	for {
+		select {
+		case <-coming:
+			coming = nil
+			tell("")
+		case err := <-s.doom:
+			return err
+		case <-ctx.Done():
+			return nil
+		}
 	}
 }
 

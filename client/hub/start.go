@@ -30,7 +30,7 @@ func (h *Hub) start(ctx context.Context, x *mux.Exchange) (any, error) {
 	if err := checkName(x.Session); err != nil {
 		return nil, err
 	}
-	f := &starting{hub: h, name: x.Session, key: x.Key, start: &q, push: func(p wire.Progress) {
+	f := &starting{hub: h, name: x.Session, key: x.Key, start: &q, up: make(chan struct{}), push: func(p wire.Progress) {
 		_ = x.Push(p) // a caller that has gone ends ctx
 	}}
 	status, err := f.run(ctx)
@@ -62,7 +62,9 @@ type starting struct {
 	orders *wire.Launch
 	// packed are the files to send, nil if there are none.
 	packed *packed
-	owned  sync.WaitGroup
+	// up is closed once agentd may be expected to answer.
+	up    chan struct{}
+	owned sync.WaitGroup
 }
 
 // run is the start flow, the same for every backend. What it made is gone again when it fails.
@@ -211,19 +213,70 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // bringUp fills a new session, unless it turns out that its agentd never comes up.
 func (f *starting) bringUp(ctx context.Context, s *session) (wire.Status, error) {
-	watched, unwatch := watchDoom(ctx, s.ep, func(step string) { f.push(wire.Progress{Step: step}) })
+	var once sync.Once
+	watched, unwatch := watchDoom(ctx, s.ep, func(step string) {
+		if step == "" {
+			once.Do(func() { close(f.up) })
+			step = "waiting for agentd"
+		}
+		f.push(wire.Progress{Step: step})
+	})
 	defer unwatch()
 	status, err := f.fill(watched, s)
+	if mux.Lost(err) {
+		s.awaitFate(watched)
+	}
 	if cause := context.Cause(watched); err != nil && cause != nil {
 		err = cause
 	}
 	return status, err
 }
 
+// fateTime is how long it may take until a backend hears that a place has ended, and why: a kubelet reports it within a second or two, and the link was lost then.
+const fateTime = 4 * time.Second
+
+// awaitFate waits until watched ends as it is known what became of a session whose link was lost, unless it seems to live on for fateTime.
+func (s *session) awaitFate(watched context.Context) {
+	if condition, err := s.ep.Inspect(watched); err == nil && condition == Reachable {
+		_ = sleep(watched, fateTime) // the cause is for who asks watched
+	}
+}
+
+// reach gives the link to a new session's agentd: as long as it takes until that may be expected to answer, for an image may have to be pulled, and within the hub's
+// patience then. After that the last reason against it is the error.
+func (f *starting) reach(ctx context.Context, s *session) (*mux.Conn, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		select {
+		case <-f.up:
+		case <-ctx.Done():
+			return
+		}
+		if sleep(ctx, patience) == nil {
+			cancel(s.unreached())
+		}
+	})
+	defer waiting.Wait()
+	defer cancel(nil)
+	return s.connected(ctx)
+}
+
+// unreached says why no link was made. What was refused as not allowed will be again.
+func (s *session) unreached() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	code := wire.CodeUnavailable
+	if is := wire.CodeOf(s.lost); is == wire.CodeFailed || is == wire.CodeForbidden {
+		code = wire.CodeFailed
+	}
+	return wire.Errorf(code, "session %q can't be reached, though its agentd should run: %v", s.name, s.lost)
+}
+
 // fill gives agentd its files, then the launch.
 func (f *starting) fill(ctx context.Context, s *session) (wire.Status, error) {
 	f.push(wire.Progress{Step: "waiting for agentd"})
-	conn, err := s.connected(ctx) // as long as it takes: an image may have to be pulled
+	conn, err := f.reach(ctx, s)
 	if err != nil {
 		return wire.Status{}, err
 	}

@@ -27,7 +27,7 @@ const (
 func (e *endpoint) Doomed(ctx context.Context, tell func(step string)) error {
 	var troubled time.Time // since when there is the trouble of last time
 	var last string
-	steps, told := steps{began: time.Now()}, ""
+	steps, told := steps{began: time.Now()}, "nothing"
 	for {
 		was, changed := e.watched()
 		pod := was

@@ -21,14 +21,14 @@ type steps struct {
 	stuck   trouble   // the same: why its node makes no containers
 }
 
-// step says what the pod waits for. next is when that may have changed without a change of the pod, zero for never.
+// step says what the pod waits for, empty when it is agentd. next is when that may have changed without a change of the pod, zero for never.
 func (s *steps) step(ctx context.Context, e *endpoint, pod *corev1.Pod) (step string, next time.Time) {
 	switch {
 	case pod.Spec.NodeName == "":
 		return "waiting for a node", time.Time{}
 	case !comingUp(pod, agentStatus(pod)):
 		s.stuck = trouble{} // and was over before
-		return "waiting for agentd", time.Time{}
+		return "", time.Time{}
 	}
 	now := time.Now()
 	if s.next.IsZero() {

@@ -201,7 +201,7 @@ func TestWhoIsToldToSetDoltsHostIsToldToSetItsPort(t *testing.T) {
 // What the page says that a message holds, some message of the source does.
 func TestTheMessagesOfTheKubernetesPageAreThoseOfTheSource(t *testing.T) {
 	t.Parallel()
-	code := sources(t, "client/kube", "client/connect", "agentd/tmux", "agentd/session")
+	code := sources(t, "client/hub", "client/kube", "client/connect", "agentd/tmux", "agentd/session")
 	// Of these the words are of others: the API server's, or a websocket's.
 	others := []string{"is forbidden", "refused: 401"}
 	page := read(t, kubernetesPage)
