@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// roomTime is how long a pod may find no node: a moment ago another pod may have left, and the scheduler looks again after each change.
-	roomTime = 5 * time.Second
+	// roomTime is how long a pod may find no node: a moment ago another pod may have left, and the scheduler looks again after each change. The Cluster Autoscaler, which
+	// adds a node, looks every 10 s.
+	roomTime = 12 * time.Second
 	// taintTime is how long every node with room may refuse pods: one that has just come, or is back, does until its network is up and the node controller,
 	// which looks every 5 s, has seen it.
 	taintTime = 15 * time.Second

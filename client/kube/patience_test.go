@@ -63,6 +63,10 @@ func TestAPodIsGivenUpWhenItsTroubleHasLastedAsLongAsItMay(t *testing.T) {
 			states: []state{{0, noRoom("0/1 nodes")}, {time.Minute, running}},
 			events: []corev1.Event{{Reason: "TriggeredScaleUp", Message: "1->2"}},
 		},
+		"no room, and another cluster makes some": {
+			states: []state{{0, noRoom("0/1 nodes")}, {time.Minute, running}},
+			events: []corev1.Event{{Reason: "Nominated", Message: "Pod should schedule on: nodeclaim/default-x"}},
+		},
 		"a node that has just come": {states: []state{{0, noRoom(tainted)}, {10 * time.Second, running}}},
 		"deletion":                  {states: []state{{0, creating}, {4 * time.Second, nil}}, after: 4 * time.Second, code: wire.CodeFailed, text: `pod "p" was deleted by someone else`},
 	} {
@@ -70,12 +74,8 @@ func TestAPodIsGivenUpWhenItsTroubleHasLastedAsLongAsItMay(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				b := newBackend(t, api(func(r *http.Request, _ []byte) (int, any) {
-					fields := r.URL.Query().Get("fieldSelector")
-					switch {
-					case strings.HasSuffix(r.URL.Path, "/events") && strings.Contains(fields, "reason=TriggeredScaleUp"):
-						return http.StatusOK, corev1.EventList{Items: test.events}
-					case strings.HasSuffix(r.URL.Path, "/events"):
-						return http.StatusOK, corev1.EventList{Items: []corev1.Event{{Type: corev1.EventTypeWarning, Reason: "Failed", Message: "no such registry"}}}
+					if strings.HasSuffix(r.URL.Path, "/events") {
+						return http.StatusOK, corev1.EventList{Items: append(test.events, corev1.Event{Type: corev1.EventTypeWarning, Reason: "Failed", Message: "no such registry"})}
 					}
 					return refusal(http.StatusNotFound, metav1.StatusReasonNotFound, `"p" not found`)
 				}))

@@ -138,8 +138,10 @@ func seen(ev corev1.Event) time.Time {
 func (e *endpoint) nodesToCome(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, whyTime)
 	defer cancel()
-	announced, err := e.events(ctx, "TriggeredScaleUp")
-	return err == nil && len(announced) > 0
+	events, err := e.events(ctx, "")
+	return err == nil && slices.ContainsFunc(events, func(ev corev1.Event) bool {
+		return ev.Reason == "TriggeredScaleUp" || ev.Reason == "Nominated" // the Cluster Autoscaler's word and Karpenter's
+	})
 }
 
 // lastWords gives the end of what agentd said, or of what the agent's screen showed.

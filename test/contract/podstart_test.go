@@ -95,7 +95,7 @@ func TestAStartThatCannotComeRightSaysWhyWithinSeconds(t *testing.T) {
 	}{
 		"an image that is not there":   {env: []string{"GC_K8S_IMAGE=localhost/no-such-image:1"}, want: []string{"localhost/no-such-image:1", "pull"}, within: 20 * time.Second},
 		"an image's name that is none": {env: []string{"GC_K8S_IMAGE=Not:An:Image"}, want: []string{"Not:An:Image"}, within: 15 * time.Second},
-		"no node with room":            {env: []string{"GC_K8S_CPU_REQUEST=500", "GC_K8S_CPU_LIMIT=500"}, want: []string{"no node", "Insufficient cpu"}, within: 15 * time.Second},
+		"no node with room":            {env: []string{"GC_K8S_CPU_REQUEST=500", "GC_K8S_CPU_LIMIT=500"}, want: []string{"no node", "Insufficient cpu"}, within: 20 * time.Second},
 		"a quota": {
 			objects: `{"apiVersion":"v1","kind":"ResourceQuota","metadata":{"name":"none"},"spec":{"hard":{"pods":"0"}}}`,
 			want:    []string{"exceeded quota", "pods=0"}, within: 5 * time.Second,
