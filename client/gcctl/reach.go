@@ -106,6 +106,9 @@ type backend struct {
 // openBackend makes the backend of the target, a pinned one for a hub that nobody replaces.
 func (a *app) openBackend(pinned bool) (*backend, error) {
 	if a.target.Backend == target.Kube {
+		if err := kube.QuickPings(); err != nil {
+			return nil, err
+		}
 		b, err := kube.New(kube.Config{Target: a.target, Pinned: pinned})
 		if err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -21,6 +22,7 @@ type line struct {
 	listener net.Listener
 	conns    map[net.Conn]struct{}
 	down     bool
+	stranded map[net.Conn]struct{}
 	flows    chan struct{} // closed while bytes pass
 }
 
@@ -114,6 +116,9 @@ func (l *line) carry(to, from net.Conn) {
 		n, err := from.Read(buf)
 		l.mu.Lock()
 		flows := l.flows
+		if _, is := l.stranded[from]; is {
+			flows = nil
+		}
 		l.mu.Unlock()
 		select {
 		case <-flows:
@@ -142,6 +147,13 @@ func (l *line) hold() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.flows = make(chan struct{})
+}
+
+// strand lets nothing pass on the connections that there are, as when one end has come to another network: new ones are as always.
+func (l *line) strand() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stranded = maps.Clone(l.conns)
 }
 
 // restore takes connections again after a cut.

@@ -104,6 +104,21 @@ func TestAnAPIServerThatCannotBeReachedIsSaidInTime(t *testing.T) {
 	}
 }
 
+// As when the laptop wakes up in another network: nothing says that the old connections are no more.
+func TestWhatBecameOfAPodIsFoundOutThoughItsConnectionsHaveFallenSilent(t *testing.T) {
+	t.Parallel()
+	g := newPods(t)
+	line := g.newLine()
+	g.start("lives", kept)
+	g.start("goes", kept)
+	g.wellWithin(patience, "lives", "goes")
+	line.strand()
+	g.kubectl("delete", "pod", g.pod("goes"), "--force", "--grace-period=0")
+	g.is("false", "is-running", "goes")
+	g.is("true", "is-running", "lives")
+	g.is("lives", "list-running", "")
+}
+
 func TestAHubThatIsKilledWhileTheAPIServerIsDownIsReplaced(t *testing.T) {
 	t.Parallel()
 	g := newPods(t)
