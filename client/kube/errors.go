@@ -66,7 +66,7 @@ func (b *Backend) ofPlugins() string {
 	if b.config.ExecProvider == nil {
 		return ""
 	}
-	return fmt.Sprintf(" (a hub asks for credentials with the environment of the call that started it; after `gcctl -n %s hub stop` the next call starts another)", b.target.Namespace)
+	return fmt.Sprintf(" (a hub asks for credentials with the environment of the call that started it; after `%s -n %s hub stop` the next call starts another)", b.target.Shell("gcctl"), b.target.Namespace)
 }
 
 // lacksRight recognises the words of RBAC: cannot get resource "pods". Quotas, limits and admission forbid in others.

@@ -245,13 +245,17 @@ func TestCredentialsOfAPluginThatAreOverMayBeTheHubs(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t, silent{})
 	b.config.ExecProvider = &clientcmdapi.ExecConfig{}
-	checkNamesHubStop(t, b.explain("look", apierrors.NewUnauthorized("Unauthorized")))
+	b.target = target.Target{Backend: target.Kube, Kubeconfig: "/a:/b", Context: "c", Namespace: "n"} // which have a hub of their own
+	err := b.explain("look", apierrors.NewUnauthorized("Unauthorized"))
+	if want := "`KUBECONFIG=\"/a:/b\" gcctl --context \"c\" -n n hub stop`"; !strings.Contains(err.Error(), want) {
+		t.Errorf("it says not %s: %v", want, err)
+	}
 }
 
 // checkNamesHubStop says whether people are told how they get another hub.
 func checkNamesHubStop(t *testing.T, err error) {
 	t.Helper()
-	if !strings.Contains(err.Error(), "`gcctl -n gc hub stop`") {
+	if !strings.Contains(err.Error(), "gcctl -n gc hub stop`") {
 		t.Errorf("it says not how to get another hub: %v", err)
 	}
 }

@@ -79,6 +79,18 @@ func (t Target) Key() string {
 	return Kube + "-" + hex.EncodeToString(sum[:])[:keyLength]
 }
 
+// Shell is how a person calls kubectl or gcctl about the target's cluster, from whatever shell: the program with what goes before its arguments, to be pasted.
+func (t Target) Shell(program string) string {
+	words := program
+	if t.Kubeconfig != "" { // a list, perhaps, which kubectl's flag doesn't take
+		words = fmt.Sprintf("KUBECONFIG=%q %s", t.Kubeconfig, words)
+	}
+	if t.Context != "" {
+		words += fmt.Sprintf(" --context %q", t.Context)
+	}
+	return words
+}
+
 // Flags are what tells gcctl the target, whatever its environment.
 func (t Target) Flags() []string {
 	flags := []string{"--backend", t.Backend}

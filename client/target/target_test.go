@@ -54,6 +54,20 @@ func TestDifferentTargetsHaveDifferentHubs(t *testing.T) {
 	}
 }
 
+func TestWordsToPasteLeadToTheSamePlace(t *testing.T) {
+	t.Parallel()
+	for want, target := range map[string]Target{
+		"kubectl":                               {Backend: Kube, Namespace: "gc"},
+		`kubectl --context "c d"`:               {Backend: Kube, Context: "c d", Namespace: "gc"},
+		`KUBECONFIG="/a:/b c" kubectl`:          {Backend: Kube, Kubeconfig: "/a:/b c", Namespace: "gc"},
+		`KUBECONFIG="/a" kubectl --context "c"`: {Backend: Kube, Kubeconfig: "/a", Context: "c", Namespace: "gc"},
+	} {
+		if got := target.Shell("kubectl"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func TestFlags(t *testing.T) {
 	t.Parallel()
 	if got := OnThisMachine().Flags(); !slices.Equal(got, []string{"--backend", "local"}) {

@@ -90,7 +90,7 @@ func (c *Cluster) Checks() []doctor.Check {
 func one(f doctor.Finding) []doctor.Finding { return []doctor.Finding{f} }
 
 func (c *Cluster) kubeconfig(context.Context) []doctor.Finding {
-	backend, err := kube.New(kube.Config{Target: c.config.Target})
+	backend, err := kube.New(kube.Config{Target: c.config.Target, Pinned: true})
 	if err != nil {
 		return one(doctor.Bad("kubectl config get-contexts lists what there is", "%v", err))
 	}
@@ -105,13 +105,24 @@ func (c *Cluster) kubeconfig(context.Context) []doctor.Finding {
 	return one(doctor.Good("context %q means the API server %s", context, backend.Host()))
 }
 
-// kubectl is how kubectl is called about the same place.
+// kubectl is how kubectl is called about the same place, in the shell that this was called from.
 func (c *Cluster) kubectl(args string) string {
-	words := "kubectl"
-	if c.config.Target.Context != "" {
-		words += fmt.Sprintf(" --context %q", c.config.Target.Context)
+	t := c.config.Target
+	if usual, err := target.InCluster(c.getenv); err == nil && usual.Kubeconfig == t.Kubeconfig {
+		t.Kubeconfig = "" // kubectl finds it, too
 	}
-	return words + " " + args
+	return t.Shell("kubectl") + " " + args
+}
+
+// getenv looks a variable up in the environment that is examined.
+func (c *Cluster) getenv(name string) string {
+	value := ""
+	for _, variable := range c.config.Env {
+		if v, is := strings.CutPrefix(variable, name+"="); is {
+			value = v // the last one counts
+		}
+	}
+	return value
 }
 
 // timedOut makes one clear line of an error whose cause is that the check's time is up.

@@ -10,7 +10,28 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gascity/agentd/client/doctor"
+	"github.com/gascity/agentd/client/target"
 )
+
+// A hint that is pasted must not delete what another cluster has under the same name.
+func TestKubectlIsCalledAboutTheSamePlace(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		target target.Target
+		env    []string
+		want   string
+	}{
+		"what kubectl takes by itself": {target.Target{}, nil, "kubectl get"},
+		"the variable's":               {target.Target{Kubeconfig: "/a"}, []string{"KUBECONFIG=/b", "KUBECONFIG=/a"}, "kubectl get"},
+		"a flag's":                     {target.Target{Kubeconfig: "/a"}, []string{"KUBECONFIG=/b"}, `KUBECONFIG="/a" kubectl get`},
+		"a flag's, and a context":      {target.Target{Kubeconfig: "/a", Context: "c"}, nil, `KUBECONFIG="/a" kubectl --context "c" get`},
+	} {
+		c := New(Config{Target: test.target, Env: test.env})
+		if got := c.kubectl("get"); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}
 
 // Whoever deletes good keys cuts all agents off for minutes.
 func TestOnlyKeysThatAreOfNoUseAreToBeDeleted(t *testing.T) {

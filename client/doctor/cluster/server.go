@@ -25,7 +25,7 @@ func (c *Cluster) server(ctx context.Context) []doctor.Finding {
 		c.asked.begun = time.Now()
 		answer, err := c.backend.Ask(ctx)
 		if err != nil {
-			return one(doctor.Bad("is the cluster up, and this machine on its network? "+c.kubectl("get --raw /readyz")+" asks the same", "%v", timedOut(ctx, err)))
+			return one(doctor.Bad(c.kubectl("get --raw /readyz")+" asks the same; if nothing answers that either: is the cluster up, and this machine on its network?", "%v", timedOut(ctx, err)))
 		}
 		c.answer, c.asked.ended = answer, time.Now()
 		if i == 0 {
