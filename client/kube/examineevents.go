@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,16 +27,36 @@ func (b *Backend) LastEvent(ctx context.Context) (string, error) {
 	return counter.Data["seq"], nil
 }
 
-// EventPruner tells whether the namespace has the CronJob that deletes old events. Few may look at CronJobs: the error then is the API server's own.
-func (b *Backend) EventPruner(ctx context.Context) (bool, error) {
-	_, err := b.client.batch.CronJobs(b.target.Namespace).Get(ctx, eventPruner, metav1.GetOptions{})
+// EventPruner is what is known of the CronJob that deletes old events.
+type EventPruner struct {
+	// Image is its container's.
+	Image string
+	// Suspended says that it does not run.
+	Suspended bool
+	// Scheduled is when it was to run last, and Succeeded when a run came right; zero when never.
+	Scheduled, Succeeded time.Time
+}
+
+// EventPruner looks at the CronJob that deletes old events: nil where the namespace has none. Few may look at CronJobs: the error then is the API server's own.
+func (b *Backend) EventPruner(ctx context.Context) (*EventPruner, error) {
+	job, err := b.client.batch.CronJobs(b.target.Namespace).Get(ctx, eventPruner, metav1.GetOptions{})
 	switch {
-	case err == nil:
-		return true, nil
 	case apierrors.IsNotFound(err):
-		return false, nil
+		return nil, nil
 	case apierrors.IsForbidden(err):
-		return false, err
+		return nil, err
+	case err != nil:
+		return nil, b.explain("look for CronJob "+eventPruner, err)
 	}
-	return false, b.explain("look for CronJob "+eventPruner, err)
+	p := &EventPruner{Suspended: job.Spec.Suspend != nil && *job.Spec.Suspend}
+	for _, c := range job.Spec.JobTemplate.Spec.Template.Spec.Containers {
+		p.Image = c.Image
+	}
+	if at := job.Status.LastScheduleTime; at != nil {
+		p.Scheduled = at.Time
+	}
+	if at := job.Status.LastSuccessfulTime; at != nil {
+		p.Succeeded = at.Time
+	}
+	return p, nil
 }

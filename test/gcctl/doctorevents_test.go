@@ -40,7 +40,12 @@ func TestDoctorLooksAtTheEventLogWhereGcKeepsItInTheCluster(t *testing.T) {
 	e = examine(ours)
 	e.troubles(0, 0)
 	e.has(doctor.OK, "the last number that it gave out is 41", "")
-	e.has(doctor.OK, "old events are deleted by CronJob gc-events-prune", "")
+	e.has(doctor.OK, `old events are deleted by CronJob gc-events-prune, with image "localhost/gcctl:dev"`, "")
+
+	c.Run(t, "-n", namespace, "patch", "cronjob", "gc-events-prune", "-p", `{"spec":{"suspend":true}}`)
+	e = examine(ours)
+	e.troubles(0, 1)
+	e.has(doctor.Warning, "CronJob gc-events-prune is suspended", "patch cronjob gc-events-prune")
 
 	e = examine(ours, "KUBECONFIG="+c.As(t, namespace, "default"))
 	e.has(doctor.Failed, "you may not get, list, watch and create configmaps, which is needed to record and read events", "agentd-events")
