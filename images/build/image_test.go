@@ -118,6 +118,21 @@ func TestImageThatCarriesGcctlHasWhatItsDockerfileCopies(t *testing.T) {
 }
 
 // As docker names them.
+func TestEveryImageHasATag(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"localhost/agent:dev": "localhost/agent:dev", "myregistry/gc-agent": "myregistry/gc-agent:latest", "agent": "agent:latest",
+		"registry.example.com:5000/team/agent": "registry.example.com:5000/team/agent:latest",
+	} {
+		if got, err := tagged(given); err != nil || got != want {
+			t.Errorf("%s: got %q, %v", given, got, err)
+		}
+	}
+	if _, err := tagged("no name"); err == nil || !strings.Contains(err.Error(), `"no name"`) {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestImagesAreNamedAsTheyWereToBe(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{

@@ -14,7 +14,10 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
+
+	"github.com/google/go-containerregistry/pkg/name"
 )
 
 // order is what to make and from what.
@@ -59,6 +62,12 @@ func run(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	for _, given := range []*string{&o.agent, &o.agentd, &o.gcctl} {
+		var err error
+		if *given, err = tagged(*given); err != nil {
+			return err
+		}
+	}
 	if o.cache == "" {
 		cache, err := os.UserCacheDir()
 		if err != nil {
@@ -92,6 +101,15 @@ func run(ctx context.Context, args []string) error {
 		}
 	}
 	return nil
+}
+
+// tagged gives an image's name with its tag, which need not be named any more than with docker. Without one docker would save what has any tag of that name.
+func tagged(imageName string) (string, error) {
+	tag, err := name.NewTag(imageName)
+	if err != nil {
+		return "", fmt.Errorf("image %q: %w", imageName, err)
+	}
+	return strings.TrimSuffix(imageName, ":"+tag.TagStr()) + ":" + tag.TagStr(), nil
 }
 
 // builder builds an image into a file.
