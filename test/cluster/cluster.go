@@ -66,11 +66,15 @@ func Use() (*Cluster, func(), error) {
 	}
 	done := func() {}
 	if c.script != "" {
-		f, err := hold(syscall.LOCK_SH)
+		f, err := inUse()
 		if err != nil {
 			return nil, nil, err
 		}
 		done = func() { _ = f.Close() }
+		if err := await(f, syscall.LOCK_SH); err != nil {
+			done()
+			return nil, nil, err
+		}
 	}
 	if err := c.connect(); err != nil {
 		done()

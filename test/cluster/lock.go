@@ -21,25 +21,26 @@ func claim(t testing.TB) { lock(t, syscall.LOCK_EX) }
 
 func lock(t testing.TB, how int) {
 	t.Helper()
-	f, err := hold(how)
+	f, err := inUse()
 	if err != nil {
-		t.Fatal(err)
+		lacking(t, err)
 	}
 	t.Cleanup(func() { _ = f.Close() })
+	if err := await(f, how); err != nil {
+		t.Fatal(err)
+	}
 }
 
-// hold locks the file that all users of the machine's cluster share, whichever source tree they run from, until it is closed.
-func hold(how int) (*os.File, error) {
+// inUse opens the file that all users of the machine's cluster lock, whichever source tree they run from. It is where root's `make cluster-up` keeps what it builds:
+// who can't open it has a cluster of somebody else's.
+func inUse() (*os.File, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(filepath.Join(cache, "agentd-cluster", "in-use"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
-		return nil, err
-	}
-	if err := await(f, how); err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, fmt.Errorf("the cluster of make cluster-up is another user's: %w", err)
 	}
 	return f, nil
 }
