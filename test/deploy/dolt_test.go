@@ -14,6 +14,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 
@@ -211,7 +212,7 @@ func TestDoltTakesThePasswordOfASecretThatIsThere(t *testing.T) {
 	const mine = `it's "mine" & /more\` // for a shell, JSON and YAML to trip over
 	d := newDolt(t, ".", func(d *dolt) {
 		_, err := d.c.Client.CoreV1().Secrets(d.ns).Create(t.Context(), &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Name: "dolt"}, Data: map[string][]byte{"password": []byte(mine)},
+			ObjectMeta: metav1.ObjectMeta{Name: "dolt"}, Data: map[string][]byte{"password": []byte(mine + "\n")}, // as of a file
 		}, metav1.CreateOptions{})
 		if err != nil {
 			t.Fatal(err)
@@ -228,4 +229,29 @@ func TestDoltWithoutAPassword(t *testing.T) {
 	t.Parallel()
 	d := newDolt(t, "overlays/passwordless-dolt", nothing)
 	d.answers("", "SELECT 1", "1\n1")
+
+	// The guide's set-up would show a password that these data don't have.
+	kustomize, _ := images(t, d.c)
+	apply(t, d.c, kustomization(t, ".", d.ns, kustomize))
+	d.says("password", "were made without a password: apply deploy/overlays/passwordless-dolt again")
+	if _, err := d.c.Client.CoreV1().Secrets(d.ns).Get(t.Context(), "dolt", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("the Secret: %v", err)
+	}
+	apply(t, d.c, kustomization(t, "overlays/passwordless-dolt", d.ns, kustomize))
+	d.c.Run(t, "-n", d.ns, "delete", "pod/dolt-0", "--wait")
+	d.ready()
+	d.answers("", "SELECT 1", "1\n1")
+}
+
+// says waits until a container of Dolt's pod has said something.
+func (d *dolt) says(container, want string) {
+	d.t.Helper()
+	said := ""
+	err := wait.PollUntilContextTimeout(d.t.Context(), 200*time.Millisecond, 2*time.Minute, true, func(context.Context) (bool, error) {
+		said, _ = d.c.Try(d.t, "-n", d.ns, "logs", "dolt-0", "-c", container) // none before it runs
+		return strings.Contains(said, want), nil
+	})
+	if err != nil {
+		d.t.Fatalf("container %s does not say %q but %q", container, want, said)
+	}
 }

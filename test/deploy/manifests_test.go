@@ -2,11 +2,14 @@ package deploy_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -81,6 +84,34 @@ func TestAnotherNamespaceIsOneLine(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestTheControllerAndADoltWithoutAPasswordGoTogether(t *testing.T) {
+	t.Parallel()
+	// What the overlay's own comment says.
+	dir := kustomization(t, "overlays/controller", "gc", "")
+	component, err := filepath.Rel(dir, filepath.Join(root(t), "deploy", "components", "passwordless-dolt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "kustomization.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, fmt.Appendf(text, "components: [%q]\n", component), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	manifests := build(t, dir)
+	controller := find[appsv1.StatefulSet](t, manifests, "StatefulSet", "gc-controller")
+	for _, env := range controller.Spec.Template.Spec.Containers[0].Env {
+		if env.Name == "GC_DOLT_PASSWORD" {
+			t.Error("the controller waits for a Secret that nobody makes")
+		}
+	}
+	if dolt := find[appsv1.StatefulSet](t, manifests, "StatefulSet", "dolt"); len(dolt.Spec.Template.Spec.InitContainers) != 0 {
+		t.Error("Dolt gets a password")
 	}
 }
 

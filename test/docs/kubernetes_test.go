@@ -202,8 +202,8 @@ func TestWhoIsToldToSetDoltsHostIsToldToSetItsPort(t *testing.T) {
 func TestTheMessagesOfTheKubernetesPageAreThoseOfTheSource(t *testing.T) {
 	t.Parallel()
 	code := sources(t, "client/hub", "client/kube", "client/connect", "agentd/tmux", "agentd/session")
-	// Of these the words are of others: the API server's, or a websocket's.
-	others := []string{"is forbidden", "refused: 401"}
+	// Of these the words are of others: the API server's, a websocket's, or a node's.
+	others := []string{"is forbidden", "refused: 401", "exec format error", "no match for platform"}
 	page := read(t, kubernetesPage)
 	for _, heading := range []string{"### Why a session doesn't start", "### What the API server says"} {
 		for _, r := range rows(strings.Split(section(t, page, heading), "\n## ")[0]) {

@@ -8,8 +8,13 @@ password=/var/lib/dolt/root-password
 api=/run/secrets/api
 
 if ! [ -s "$password" ]; then
-  if [ -s /run/secrets/dolt/password ]; then # the Secret was made by hand, before
-    cat /run/secrets/dolt/password >"$password.new"
+  if [ -d /var/lib/dolt/data ]; then
+    echo "Dolt's data on this volume were made without a password: apply deploy/overlays/passwordless-dolt again, then delete this pod" >&2
+    exit 1
+  fi
+  given=$(cat /run/secrets/dolt/password 2>/dev/null || :) # where the Secret was made by hand, before; the newline that files end with is no part of it
+  if [ -n "$given" ]; then
+    printf %s "$given" >"$password.new"
   else
     head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$password.new"
   fi
