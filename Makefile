@@ -71,7 +71,9 @@ cluster:
 	elif test/cluster/cluster possible; then $(MAKE) -s cluster-up >/dev/null && $(BUILDING) test/deploy/dolt >/dev/null; \
 	else echo "tests that want a cluster are skipped"; fi
 
+# What is compiled before, with these settings, is compiled without the tests' own.
 race: ## all tests under the race detector, end to end tests among them
+	@$(BUILDING) $(GO) list -race -export -deps -test -f . ./... >/dev/null
 	$(GO) test -race -p 2 -timeout 25m ./...
 
 # With the flags of BUILD what is compiled for these checks is what `make cross` needs, too: it is minutes' worth where nothing is cached.
